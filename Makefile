@@ -1,0 +1,53 @@
+# One environment (.venv) for running, testing and checking; it is rebuilt only when the lock or pyproject.toml changes.
+PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+            $$candidate -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
+UV     ?= uv
+BIN    := .venv/bin
+STAMP  := .venv/.up-to-date
+LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+          --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint bench openapi docs lock clean
+
+help: ## 列出命令 list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "需要 Python 3.11 或更新版本 Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || echo "首次准备环境，约一分钟 preparing .venv, about a minute"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(STAMP) ## 启动（内置数据库、演示数据）serve with embedded PostgreSQL and demo data; PORT, RECTIFY_VAR, DATABASE_URL
+	@exec $(BIN)/rectify serve --demo
+
+test: $(STAMP) ## 运行测试 run every test on a real PostgreSQL
+	$(BIN)/python -m pytest -n auto $(TESTS)
+
+lint: $(STAMP) ## 静态检查 ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
+	@$(MAKE) --no-print-directory test
+
+bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
+	$(BIN)/python -m bench
+
+openapi: $(STAMP) ## 生成 openapi/openapi.json write the committed API description
+	$(BIN)/rectify openapi
+
+docs: $(STAMP) ## 生成 docs/lifecycle.md write the generated documents
+	$(BIN)/python -m docs.generate
+
+lock: ## 更新依赖锁 resolve the locks again (needs uv)
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group dev --output-file requirements-dev.lock
+
+clean: ## 删除环境与缓存 remove the environment and caches, never data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

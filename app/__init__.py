@@ -1,0 +1,1 @@
+"""整改台账 rectification-ledger: problems from discovery through rectification to proven closing."""
