@@ -1,0 +1,165 @@
+"""Every statement of the service runs here, on raw asyncpg; this is the only module that commits.
+
+Tables are declared with SQLModel and built by Alembic. Statements are SQL constants run on the driver itself: measured on
+this stack, that saves 97 µs of CPU a statement against Core and a BEGIN/ROLLBACK pair around each read (docs/decisions).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import asyncpg
+from sqlmodel import SQLModel
+
+RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+ATTEMPTS = 4
+Row = asyncpg.Record
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """What a query needs: a database, a snapshot and a transaction all give it."""
+
+    async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
+    async def fetchrow(self, sql: str, *args: Any) -> Row | None: ...
+    async def fetchval(self, sql: str, *args: Any) -> Any: ...
+
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    _Base = asyncpg.Connection[Row]
+    _Pooled = PoolConnectionProxy[Row]
+else:
+    _Base = asyncpg.Connection  # generic in its stubs only
+
+
+class _Connection(_Base):
+    def get_reset_query(self) -> str:
+        """No session state is ever set, so giving a connection back must not cost a round trip."""
+        return ""
+
+
+async def _prepare(connection: asyncpg.Connection[Row]) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, encoder=lambda v: json.dumps(v, ensure_ascii=False), decoder=json.loads, schema="pg_catalog"
+        )
+
+
+@dataclass(slots=True)
+class Tx:
+    """One write transaction; everything done through it commits together or not at all."""
+
+    connection: _Pooled
+    request_id: str = ""
+    idempotency_key: str | None = None
+    at: datetime | None = None
+
+    async def fetch(self, sql: str, *args: Any) -> list[Row]:
+        return await self.connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Any) -> Row | None:
+        return await self.connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        return await self.connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> int:
+        """Runs one statement and gives the number of rows it touched."""
+        tag = await self.connection.execute(sql, *args)
+        last = tag.rsplit(" ", 1)[-1]
+        return int(last) if last.isdigit() else 0
+
+    async def insert(self, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+        """All rows in one statement; every row carries the same keys, and keys are column names of the table."""
+        if not rows:
+            return
+        names = tuple(rows[0])
+        sql = _insert_sql(table, names, len(rows))
+        await self.connection.execute(sql, *(row[name] for row in rows for name in names))
+
+
+@cache
+def _insert_sql(table: type[SQLModel], names: tuple[str, ...], count: int) -> str:
+    columns = table.__table__.columns  # type: ignore[attr-defined]
+    unknown = [name for name in names if name not in columns]
+    if unknown:
+        raise KeyError(f"{table.__name__} has no column {unknown}")
+    width = len(names)
+    values = ",".join(
+        "(" + ",".join(f"${row * width + column + 1}" for column in range(width)) + ")" for row in range(count)
+    )
+    quoted = ",".join(f'"{name}"' for name in names)
+    return f"INSERT INTO {table.__table__.name} ({quoted}) VALUES {values}"  # type: ignore[attr-defined]  # noqa: S608 - names are checked against the table
+
+
+class Database:
+    """A bounded pool of connections; reads autocommit, writes go through `write`."""
+
+    def __init__(self, pool: asyncpg.Pool[Row]) -> None:
+        self.pool = pool
+
+    @classmethod
+    async def open(cls, dsn: str, *, pool_size: int = 10, prepared: bool = True) -> Database:
+        """`prepared=False` is for poolers in transaction mode that do not know prepared statements."""
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=pool_size,
+            connection_class=_Connection,
+            init=_prepare,
+            timeout=3,
+            command_timeout=30,
+            statement_cache_size=512 if prepared else 0,
+            max_inactive_connection_lifetime=300,
+            server_settings={"application_name": "rectify", "jit": "off"} if prepared else {},
+        )
+        return cls(pool)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    async def fetch(self, sql: str, *args: Any) -> list[Row]:
+        async with self.pool.acquire(timeout=3) as connection:
+            return await connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Any) -> Row | None:
+        async with self.pool.acquire(timeout=3) as connection:
+            return await connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        async with self.pool.acquire(timeout=3) as connection:
+            return await connection.fetchval(sql, *args)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Reader]:
+        """Several statements that see one moment: for answers that need more than one read."""
+        async with (
+            self.pool.acquire(timeout=3) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield Tx(connection)
+
+    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Runs `work` and commits before returning; a serialization failure or deadlock reruns the whole of it."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._attempt(work)
+            except RETRYABLE:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(random.uniform(0.005, 0.02) * attempt)  # noqa: S311 - spreads retries, no secret
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        async with self.pool.acquire(timeout=3) as connection, connection.transaction():
+            return await work(Tx(connection))

@@ -1,0 +1,42 @@
+"""Codes that carry their labels: one place for the wire value, the Chinese term and the English one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from app.core.errors import Text
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+
+class LabelledEnum(StrEnum):
+    """Members are declared as `NAME = "code", "中文", "English"`; OpenAPI gets the labels as x-enum-descriptions."""
+
+    zh: str
+    en: str
+
+    def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.zh = zh
+        member.en = en
+        return member
+
+    @property
+    def label(self) -> Text:
+        return Text(self.zh, self.en)
+
+    @classmethod
+    def labels(cls) -> dict[str, Text]:
+        return {member.value: member.label for member in cls}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        schema["x-enum-varnames"] = [member.name for member in cls]
+        schema["x-enum-descriptions"] = [f"{member.zh} {member.en}" for member in cls]
+        return reference

@@ -1,0 +1,77 @@
+"""The value types of every input model: nothing unbounded, nothing a column cannot hold, no secrecy markings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer
+
+from app.core import clock
+from app.core.errors import Text
+from app.core.messages import refusal
+from app.core.text import TextRefused, clean, has_secrecy_mark
+
+_REFUSALS: Final = {
+    "surrogate": Text("含有无效字符", "Holds an invalid character"),
+    "control_character": Text("不得含有控制字符", "Must not hold control characters"),
+    "too_short": Text("不得为空", "Must not be empty"),
+    "too_long": Text("文字过长", "The text is too long"),
+}
+_SECRET: Final = Text("文字带有密级标志，本系统不处理涉密信息", "Carries a secrecy marking; state secrets are refused")
+_OUT_OF_RANGE: Final = Text("年份应在 1900 年至 2200 年之间", "The year must lie within 1900 and 2200")
+_FUTURE: Final = Text("不得晚于今天", "Must not lie in the future")
+_EARLIEST: Final = date(1900, 1, 1)
+_LATEST: Final = date(2200, 12, 31)
+
+
+def prose(max_length: int, *, min_length: int = 1, lines: bool = False) -> Callable[[str], str]:
+    """A validator for text people write: cleaned, bounded after cleaning, free of secrecy markings."""
+
+    def check(value: str) -> str:
+        try:
+            cleaned = clean(value, max_length=max_length, min_length=min_length, lines=lines)
+        except TextRefused as refused:
+            raise refusal(refused.code, _REFUSALS[refused.code]) from None
+        if has_secrecy_mark(cleaned):
+            raise refusal("classified_text", _SECRET)
+        return cleaned
+
+    return check
+
+
+def _bounded_day(value: date) -> date:
+    if not _EARLIEST <= value <= _LATEST:
+        raise refusal("date_out_of_range", _OUT_OF_RANGE)
+    return value
+
+
+def _not_in_the_future(value: date) -> date:
+    if value > clock.today():
+        raise refusal("date_in_the_future", _FUTURE)
+    return value
+
+
+def _bounded_instant(value: datetime) -> datetime:
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        moment = None
+    if moment is None or not _EARLIEST <= moment.date() <= _LATEST:
+        raise refusal("date_out_of_range", _OUT_OF_RANGE)
+    return moment
+
+
+def _utc_text(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(prose(200))]
+Title = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(prose(300))]
+LongText = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(prose(10_000, lines=True))]
+Code = Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
+Instant = Annotated[AwareDatetime, AfterValidator(_bounded_instant), PlainSerializer(_utc_text, when_used="json")]
+Day = Annotated[date, AfterValidator(_bounded_day)]
+PastDay = Annotated[Day, AfterValidator(_not_in_the_future)]
+SmallInt = Annotated[int, Field(ge=0, le=32_767)]

@@ -1,0 +1,144 @@
+"""Components of the API description that no Python type stands for: the problem document, headers, security."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.core.errors import CATALOGUE
+
+SCHEMAS: Final[dict[str, Any]] = {
+    "Problem": {
+        "title": "Problem",
+        "description": (
+            "问题详情（RFC 9457）。程序依据 code 判断；title、detail 供人阅读，可能改写。"
+            " · Problem details. Programs decide by code; title and detail are for people and may be reworded."
+        ),
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "request_id", "errors"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/validation_failed"]},
+            "title": {"type": "string", "examples": ["提交的内容不符合要求"]},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599, "examples": [422]},
+            "detail": {"type": "string"},
+            "code": {"$ref": "#/components/schemas/ProblemCode"},
+            "request_id": {"type": "string", "examples": ["019a8c1e-0b1a-7c3e-9f52-0d5c4a6b7e81"]},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemEntry"}},
+            "current_version": {"type": "integer", "description": "version_mismatch：当前版本 · the present version"},
+            "max_bytes": {"type": "integer", "description": "payload_too_large：上限（字节） · the limit in bytes"},
+        },
+        "additionalProperties": True,
+    },
+    "ProblemEntry": {
+        "title": "ProblemEntry",
+        "type": "object",
+        "required": ["code", "detail"],
+        "properties": {
+            "code": {"type": "string", "examples": ["missing"]},
+            "detail": {"type": "string", "examples": ["必填"]},
+            "pointer": {
+                "type": "string",
+                "description": "JSON Pointer（RFC 6901），指向请求正文 · into the body",
+                "examples": ["/measures/0/due_on"],
+            },
+            "parameter": {
+                "type": "string",
+                "description": "参数所在位置与名称 · where the parameter is and its name",
+                "examples": ["query.limit"],
+            },
+            "rule": {
+                "type": "string",
+                "description": "未满足的规则 · the rule that is not met",
+                "examples": ["gate.people_satisfied.too_few_ballots"],
+            },
+        },
+        "additionalProperties": True,
+    },
+    "ProblemCode": {
+        "title": "ProblemCode",
+        "type": "string",
+        "enum": sorted(CATALOGUE),
+        "x-enum-varnames": [code.upper() for code in sorted(CATALOGUE)],
+        "x-enum-descriptions": [
+            f"{CATALOGUE[code].title.zh} · {CATALOGUE[code].title.en}" for code in sorted(CATALOGUE)
+        ],
+    },
+}
+
+PARAMETERS: Final[dict[str, Any]] = {
+    "AcceptLanguage": {
+        "name": "Accept-Language",
+        "in": "header",
+        "required": False,
+        "description": "zh-CN（默认）或 en · zh-CN (default) or en",
+        "schema": {"type": "string", "maxLength": 1000},
+        "example": "zh-CN",
+    },
+    "RequestId": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "required": False,
+        "description": (
+            "关联标识，符合格式则原样返回，否则另行生成"
+            " · Correlation id: given back when it has this form, else replaced"
+        ),
+        "schema": {"type": "string"},
+        "example": "oa-2026-03-31.000042",
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": True,
+        "description": (
+            "每个新操作一个新值，重试沿用原值；保留 24 小时"
+            " · A new value for each operation, the same when retrying it; kept for 24 hours"
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": 202, "pattern": '^"?[!#-\\[\\]-~]{1,200}"?$'},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "required": True,
+        "description": "读取时得到的 ETag，只比较版本 · The ETag read before; only its version is compared",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 1000},
+        "example": '"v12"',
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "与当前 ETag 相同则答复 304 · 304 when it equals the present ETag",
+        "schema": {"type": "string", "maxLength": 1000},
+        "example": '"v12.ab34cd"',
+    },
+}
+
+HEADERS: Final[dict[str, Any]] = {
+    "RequestId": {"description": "关联标识 · correlation id", "schema": {"type": "string"}},
+    "Location": {"description": "所建资源的地址 · where the created resource is", "schema": {"type": "string"}},
+    "ETag": {"description": "版本标签 · entity tag", "schema": {"type": "string"}, "example": '"v12.ab34cd"'},
+    "Link": {"description": "翻页链接（RFC 8288） · links to pages", "schema": {"type": "string"}},
+    "IdempotentReplayed": {
+        "description": "true：重复请求，答复取自首次结果 · true when this is the stored first answer",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "RetryAfter": {"description": "等待秒数 · seconds to wait", "schema": {"type": "integer", "minimum": 0}},
+    "Challenge": {"description": "认证方式 · how to authenticate", "schema": {"type": "string"}},
+}
+
+SECURITY_SCHEMES: Final[dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "登录令牌，由 POST /v1/auth/token 签发 · session token from POST /v1/auth/token",
+    },
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "rlk_…",
+        "description": "API 密钥，同样放在 Bearer 中 · an API key, sent as a bearer token too",
+    },
+}
+
+SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}]

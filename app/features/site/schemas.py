@@ -1,0 +1,43 @@
+"""Answers about the service itself."""
+
+from typing import Literal
+
+from app.core.http import Out
+
+
+class Alive(Out):
+    """The process runs; nothing else is promised."""
+
+    status: Literal["ok"]
+
+
+class ReadyChecks(Out):
+    """Nothing here tells a stranger more than that the service works."""
+
+    database: Literal["ok"]
+    migrations: Literal["ok"]
+    append_only: bool | None
+
+
+class Ready(Out):
+    """The service takes requests."""
+
+    status: Literal["ok"]
+    checks: ReadyChecks
+
+
+class Wording(Out):
+    """One text in both languages."""
+
+    zh: str
+    en: str
+
+
+class Explanation(Out):
+    """What a problem code always means and what to do about it."""
+
+    code: str
+    type: str
+    status: int
+    title: Wording
+    help: Wording
