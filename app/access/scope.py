@@ -1,0 +1,172 @@
+"""Who sees which item: the only conditions on organisation, as SQL over what the actor statement knows.
+
+A draft is its finders' alone. Anything else is seen by readers of a unit it concerns, by offices of its ledger, by the
+people it names, and by who found it.
+"""
+
+# ruff: noqa: S608 - SQL here is put together from constants; values are always parameters
+from __future__ import annotations
+
+from enum import Enum
+from functools import cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from app.access.actor import Actor
+from app.access.authenticate import FEW_UNITS
+from app.access.permissions import Permission, Role
+from app.core.db import Reader
+
+
+class Shape(Enum):
+    """How the planner reaches the visible items; all three mean the same."""
+
+    WHOLE = "the caller reads the whole tree"
+    FEW = "start from the granted units"
+    MANY = "walk the sort index and test each row"
+
+
+class Known(NamedTuple):
+    """SQL expressions for what is known of the caller: parameters, or columns of the `actor` CTE."""
+
+    reading: str
+    offices: str
+    desks: str
+    persons: str
+    person: str
+
+
+class Sealed(NamedTuple):
+    """SQL expressions for who may read restricted text: parallel arrays of grants, the people, and the scope's yes."""
+
+    roles: str
+    units: str
+    persons: str
+    unsealed: str
+
+
+CTE: Final = Known(
+    "(SELECT reading FROM actor)::uuid[]",
+    "(SELECT offices FROM actor)::uuid[]",
+    "(SELECT desks FROM actor)::uuid[]",
+    "(SELECT persons FROM actor)::uuid[]",
+    "(SELECT person_id FROM actor)",
+)
+CTE_SEALED: Final = Sealed(
+    "(SELECT roles FROM actor)::text[]",
+    "(SELECT units FROM actor)::uuid[]",
+    "(SELECT persons FROM actor)::uuid[]",
+    "(SELECT unsealed FROM actor)",
+)
+
+
+def shape_for(actor: Actor) -> Shape:
+    """The cheapest way to list what this caller sees."""
+    if actor.whole_tree:
+        return Shape.WHOLE
+    return Shape.FEW if actor.granted_units <= FEW_UNITS else Shape.MANY
+
+
+@cache
+def predicate(shape: Shape, alias: str, known: Known) -> str:
+    """Which rows of `item AS {alias}` the caller sees; the text depends on nothing but its arguments."""
+    own = f"{alias}.finder_person_id = {known.person} OR {alias}.finder_unit_id = ANY({known.desks})"
+    drafts = f"({alias}.state <> 'draft' OR {own})"
+    if shape is Shape.WHOLE:
+        return drafts
+    reached = _starting_from_units(alias, known) if shape is Shape.FEW else f"({_testing(alias, known)} OR {own})"
+    return f"({drafts} AND {reached})"
+
+
+def _starting_from_units(alias: str, known: Known) -> str:
+    """As an array, because the planner cannot guess the size of a set that depends on the caller and would walk all."""
+    return (
+        f"{alias}.id = ANY(ARRAY(SELECT iu.item_id FROM unit u JOIN item_unit iu ON iu.unit_id = u.id"
+        f" WHERE u.ancestors && {known.reading}"
+        f" UNION SELECT li.id FROM unit u JOIN ledger l ON l.unit_id = u.id JOIN item li ON li.ledger_id = l.id"
+        f" WHERE u.ancestors && {known.offices}"
+        f" UNION SELECT ip.item_id FROM item_person ip WHERE ip.person_id = ANY({known.persons})"
+        f" UNION SELECT fi.id FROM item fi WHERE fi.finder_unit_id = ANY({known.desks})))"
+    )
+
+
+def _testing(alias: str, known: Known) -> str:
+    return (
+        f"EXISTS (SELECT FROM item_unit iu JOIN unit u ON u.id = iu.unit_id"
+        f" WHERE iu.item_id = {alias}.id AND u.ancestors && {known.reading})"
+        f" OR EXISTS (SELECT FROM ledger l JOIN unit u ON u.id = l.unit_id"
+        f" WHERE l.id = {alias}.ledger_id AND u.ancestors && {known.offices})"
+        f" OR EXISTS (SELECT FROM item_person ip"
+        f" WHERE ip.item_id = {alias}.id AND ip.person_id = ANY({known.persons}))"
+    )
+
+
+def visible_sql(
+    actor: Actor, alias: str = "i", first_param: int = 1, shape: Shape | None = None
+) -> tuple[str, tuple[Any, ...]]:
+    """The predicate for an actor already known, and its arguments for the parameters from `first_param` on.
+
+    `shape` is for a statement that walks something else than items; unless named, it is the best for listing items.
+    """
+    known = Known(*(f"${first_param + n}::{kind}" for n, kind in enumerate(("uuid[]",) * 4 + ("uuid",))))
+    shape = shape or shape_for(actor)
+    if shape is Shape.WHOLE:
+        known = known._replace(desks=f"${first_param}::uuid[]", person=f"${first_param + 1}::uuid")
+        return predicate(shape, alias, known), (actor.finder_units, actor.person_id)
+    args = (actor.reading_units, actor.office_units, actor.finder_units, list(actor.persons()), actor.person_id)
+    return predicate(shape, alias, known), args
+
+
+@cache
+def restricted_predicate(alias: str, sealed: Sealed) -> str:
+    """Whether the caller reads the unmasked text of `item AS {alias}`: by role alone, but for a finder's own draft."""
+    unit = (
+        "CASE WHEN g.role IN ('first_responsible','discipline_office','auditor')"
+        f" THEN (SELECT l.unit_id FROM ledger l WHERE l.id = {alias}.ledger_id)"
+        f" WHEN g.role IN ('unit_head','liaison') THEN {alias}.lead_unit_id"
+        f" WHEN g.role = 'source_office' THEN {alias}.source_unit_id END"
+    )
+    return (
+        f"({alias}.confidentiality <> 'restricted' OR {alias}.state = 'draft' OR ({sealed.unsealed} AND ("
+        f"{alias}.accountable_leader_ids && {sealed.persons} OR EXISTS (SELECT"
+        f" FROM unnest({sealed.roles}, {sealed.units}) AS g(role, unit_id)"
+        f" JOIN unit u ON u.id = {unit} WHERE g.unit_id = ANY(u.ancestors)))))"
+    )
+
+
+def restricted_read_sql(actor: Actor, alias: str = "i", first_param: int = 1) -> tuple[str, tuple[Any, ...]]:
+    """As `visible_sql`, for reading what `restricted` masks; every item that is not restricted passes."""
+    sealed = Sealed(*(f"${first_param + n}::{kind}" for n, kind in enumerate(("text[]", "uuid[]", "uuid[]", "bool"))))
+    args = (
+        [grant.role.value for grant in actor.grants],
+        [grant.unit_id for grant in actor.grants],
+        list(actor.persons()),
+        actor.scopes is None or Permission.RESTRICTED_READ in actor.scopes,
+    )
+    return restricted_predicate(alias, sealed), args
+
+
+async def item_in_scope(reader: Reader, actor: Actor, item_id: UUID) -> bool:
+    """For one item the rows are tested, never searched."""
+    known = Known("$2::uuid[]", "$3::uuid[]", "$4::uuid[]", "$5::uuid[]", "$6::uuid")
+    args = (actor.reading_units, actor.office_units, actor.finder_units, list(actor.persons()), actor.person_id)
+    sql = f"SELECT EXISTS (SELECT FROM item i WHERE i.id = $1 AND {predicate(Shape.MANY, 'i', known)})"
+    found: bool = await reader.fetchval(sql, item_id, *args)
+    return found
+
+
+
+def people_predicate(alias: str, first_param: int) -> str:
+    """Which rows of `person AS {alias}` a caller may read, for the arguments of `people_args`."""
+    everyone, units, persons = (f"${first_param + n}" for n in range(3))
+    return (
+        f"({everyone}::bool OR {alias}.id = ANY({persons}::uuid[]) OR EXISTS (SELECT FROM post t"
+        f" JOIN unit u ON u.id = t.unit_id WHERE t.person_id = {alias}.id AND u.ancestors && {units}::uuid[]))"
+    )
+
+
+def people_args(actor: Actor) -> tuple[bool, list[UUID], list[UUID]]:
+    """Administrators and readers of the whole tree see everybody; others their units, their colleagues, themselves."""
+    everyone = actor.whole_tree or actor.has_role(Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
+    units = actor.reading_units if actor.unit_id is None else [*actor.reading_units, actor.unit_id]
+    return everyone, units, list(actor.persons())

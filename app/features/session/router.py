@@ -1,0 +1,136 @@
+"""`/v1/auth/token`, `/v1/me`, `/v1/api-keys`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+
+from app.access import keyfiles, tokens
+from app.access.actor import Actor
+from app.access.guarding import Writing, permit, public, signed_in, writing
+from app.access.permissions import Permission
+from app.access.throttle import Throttle
+from app.core.db import Tx
+from app.core.http import Reply, StrictRoute, call_of, respond
+from app.core.openapi import ETAG, IF_MATCH, KEYLESS, problem_responses
+from app.core.paging import Page, cursor_for, page_links
+from app.features.session import commands, queries, schemas
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["session"])
+
+Anyone = Annotated[Actor, Depends(signed_in())]
+Own = Annotated[Writing, Depends(writing(None))]
+Managing = Annotated[Writing, Depends(writing(Permission.ACCESS_MANAGE))]
+Looking = Annotated[Actor, Depends(permit(Permission.ACCESS_MANAGE))]
+
+
+def _throttle(request: Request) -> Throttle:
+    """One per service, made when somebody first signs in."""
+    state = request.app.state
+    if not hasattr(state, "throttle"):
+        state.throttle = Throttle()
+    found: Throttle = state.throttle
+    return found
+
+
+def _token(request: Request, session: tokens.Session) -> schemas.Token:
+    key = keyfiles.key(request.app.state.settings.var, "session")
+    return schemas.Token(access_token=tokens.issue(key, session), expires_in=int(tokens.LIFETIME.total_seconds()))
+
+
+@router.post(
+    "/auth/token", operation_id="signIn", summary="登录 · Sign in", dependencies=[Depends(public())],
+    responses=problem_responses("invalid_credentials", "too_many_requests"), openapi_extra=KEYLESS,
+)  # fmt: skip
+async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()]) -> schemas.Token:
+    """A session of eight hours. After five wrong passwords in a quarter of an hour even the right one has to wait."""
+    address = request.client.host if request.client else ""
+    call = call_of(request)
+    session = await commands.sign_in(request.app.state.db, call, form, _throttle(request), address)
+    return _token(request, session)
+
+
+@router.delete(
+    "/auth/token", operation_id="signOut", summary="退出全部会话 · End all sessions", status_code=204,
+    response_class=Response,
+)  # fmt: skip
+async def sign_out(by: Own) -> Response:
+    """Every session of this account ends, wherever it was opened."""
+
+    async def work(tx: Tx) -> Reply:
+        await commands.sign_out(tx, by.actor)
+        return Reply(204, None)
+
+    return await by.run(work)
+
+
+@router.get("/me", operation_id="getMe", summary="我的身份、权限和待办 · Who I am, what I may do, what waits for me")
+async def get_me(request: Request, actor: Anyone) -> schemas.Me:
+    """Roles as they are in force at this moment, lent ones included."""
+    trial_mode = request.app.state.settings.trial_mode
+    return await queries.me(request.app.state.db, actor, trial_mode=trial_mode)
+
+
+@router.post(
+    "/me/password", operation_id="changePassword", summary="修改密码 · Change the password",
+    response_model=schemas.Token, responses=problem_responses("conflict", "too_many_requests"),
+)  # fmt: skip
+async def change_password(request: Request, by: Own, data: schemas.PasswordChange) -> Response:
+    """All sessions end; the answer holds the one to go on with."""
+    password_hash = await commands.check_password(by.db, by.actor, data, _throttle(request))
+
+    async def work(tx: Tx) -> Reply:
+        session = await commands.change_password(tx, by.actor, password_hash)
+        return Reply(200, _token(request, session), secret_fields=frozenset({"access_token"}))
+
+    return await by.run(work)
+
+
+@router.get("/api-keys", operation_id="listApiKeys", summary="密钥列表 · List API keys")
+async def list_api_keys(request: Request, _: Looking, query: Page, response: Response) -> schemas.ApiKeyPage:
+    """Without their secrets, which nobody has but their holders."""
+    call = call_of(request)
+    page = await queries.api_keys(request.app.state.db, query, cursor_for(call, request.app.state.cursor_key))
+    response.headers.update(page_links(call, page.next_cursor))
+    return page
+
+
+@router.post(
+    "/api-keys", operation_id="createApiKey", summary="签发密钥 · Create an API key", status_code=201,
+    response_model=schemas.NewApiKey, responses=problem_responses("conflict"),
+)  # fmt: skip
+async def create_api_key(by: Managing, data: schemas.ApiKeyIn) -> Response:
+    """The secret is shown once; a retry with the same Idempotency-Key answers without it."""
+
+    async def work(tx: Tx) -> Reply:
+        made = await commands.create_key(tx, by.actor, data)
+        etag, place = by.actor.etag(made.version), f"/v1/api-keys/{made.id}"
+        return Reply(201, made, etag=etag, location=place, secret_fields=schemas.NewApiKey.SECRET)
+
+    return await by.run(work)
+
+
+@router.get(
+    "/api-keys/{key_id}", operation_id="getApiKey", summary="查看密钥 · Read an API key",
+    response_model=schemas.ApiKey, openapi_extra=ETAG,
+)  # fmt: skip
+async def get_api_key(request: Request, actor: Looking, key_id: UUID) -> Response:
+    """What it may do and until when."""
+    found = await queries.api_key(request.app.state.db, key_id)
+    return respond(Reply(200, found, etag=actor.etag(found.version)))
+
+
+@router.delete(
+    "/api-keys/{key_id}", operation_id="revokeApiKey", summary="吊销密钥 · Revoke an API key", status_code=204,
+    response_class=Response, openapi_extra=IF_MATCH,
+)  # fmt: skip
+async def revoke_api_key(by: Managing, key_id: UUID) -> Response:
+    """From its next request on."""
+
+    async def work(tx: Tx) -> Reply:
+        await commands.revoke_key(tx, by.actor, key_id, by.call.if_match)
+        return Reply(204, None)
+
+    return await by.run(work)
