@@ -1,0 +1,1 @@
+"""Ledgers, their policies, and the dictionaries items refer to."""

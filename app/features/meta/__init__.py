@@ -1,0 +1,1 @@
+"""The vocabulary of the service, for those who build on it."""
