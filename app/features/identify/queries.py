@@ -1,0 +1,252 @@
+"""Reads of items: one, a page of many, those visible among given ids, and look-alikes of a draft."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from app.access.actor import Actor
+from app.access.authenticate import actor_from_row, credential_of
+from app.access.scope import Shape, restricted_read_sql, shape_for, visible_sql
+from app.core import clock
+from app.core.db import Database, Reader
+from app.core.errors import Fault, Problem, Text
+from app.core.fields import Day, Instant
+from app.core.http import Request
+from app.core.messages import refusal
+from app.core.paging import TOTAL_CAP, Cursor, PageQuery
+from app.core.text import fold, query_tokens
+from app.features.identify.listing import Query, arguments, keyset_of, page_sql
+from app.features.identify.schemas import DuplicateCandidate
+from app.lifecycle.gather import read_items
+from app.lifecycle.light import Light
+from app.lifecycle.schemas import ItemOut
+from app.lifecycle.search import candidates
+from app.lifecycle.states import Confidentiality, Mode, Phase, Severity, State
+from app.lifecycle.view import ITEM_SQL, item_out
+
+MAX_VALUES: Final = 50
+
+
+def _codes(kind: type[StrEnum]) -> AfterValidator:
+    """A comma-separated list of codes; an unknown one is an error, not an empty page."""
+    known = {member.value for member in kind}
+
+    def check(text: str) -> str:
+        if not set(text.split(",")) <= known:
+            raise refusal("unknown_code", Text("含有未定义的代码", "Contains an undefined code"))
+        return text
+
+    return AfterValidator(check)
+
+
+def _uuids(text: str) -> str:
+    try:
+        found = [UUID(part) for part in text.split(",")]
+    except ValueError:
+        raise refusal("uuid_invalid", Text("应为逗号分隔的 UUID", "Must be UUIDs separated by commas")) from None
+    if len(found) > MAX_VALUES:
+        raise refusal("too_many_values", Text("取值过多", "Too many values"))
+    return text
+
+
+Ids = Annotated[str | None, Field(max_length=2000), AfterValidator(lambda text: None if text is None else _uuids(text))]
+Words = Annotated[str | None, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$")]
+SortName = Literal[
+    "due_on", "-due_on", "updated_at", "-updated_at", "registered_at", "-registered_at", "number", "-number"
+]
+
+
+class ItemQuery(PageQuery):
+    """Filters of the item list: values separated by commas are alternatives, different filters must all hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Annotated[str, Field(max_length=400), _codes(State)] | None = None
+    phase: Annotated[str, Field(max_length=100), _codes(Phase)] | None = None
+    ledger_id: Ids = None
+    unit_id: Annotated[Ids, Field(description="涉及的任一单位 · A unit in any part")] = None
+    unit_subtree: Annotated[bool, Field(description="包含 unit_id 的下级 · Units below unit_id too")] = False
+    lead_unit_id: Ids = None
+    responsible_unit_id: Ids = None
+    accountable_leader_id: Ids = None
+    person_id: Ids = None
+    source_type: Words = None
+    category: Words = None
+    severity: Annotated[str, Field(max_length=100), _codes(Severity)] | None = None
+    mode: Annotated[str, Field(max_length=100), _codes(Mode)] | None = None
+    confidentiality: Annotated[str, Field(max_length=100), _codes(Confidentiality)] | None = None
+    major: bool | None = None
+    light: Annotated[str, Field(max_length=60), _codes(Light)] | None = None
+    overdue: bool | None = None
+    number: Words = None
+    external_ref: Annotated[Words, Field(description="system:id")] = None
+    due_on_from: Day | None = None
+    due_on_to: Day | None = None
+    registered_on_from: Day | None = None
+    registered_on_to: Day | None = None
+    completed_on_from: Day | None = None
+    completed_on_to: Day | None = None
+    closed_on_from: Day | None = None
+    closed_on_to: Day | None = None
+    cycle_from: Annotated[int, Field(ge=1, le=1000)] | None = None
+    updated_since: Instant | None = None
+    waiting_for: Literal["me"] | None = None
+    q: (
+        Annotated[str, Field(min_length=2, max_length=100, description="编号、标题、描述 · Number, title, text")] | None
+    ) = None
+    sort: SortName = "-updated_at"
+
+
+_ARRAYS = (
+    "state", "phase", "ledger_id", "lead_unit_id", "responsible_unit_id", "accountable_leader_id", "person_id",
+    "source_type", "category", "severity", "mode", "confidentiality", "light", "number", "external_ref",
+)  # fmt: skip
+_PLAIN = ("major", "overdue", "due_on_from", "due_on_to", "cycle_from", "updated_since", "waiting_for")
+_DAYS = ("registered_on", "completed_on", "closed_on")
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), clock.BEIJING).astimezone(UTC)
+
+
+def _filters(query: ItemQuery) -> list[tuple[str, Any]]:
+    """The filters named, with database values; days are Beijing days."""
+    found: list[tuple[str, Any]] = []
+    for name in _ARRAYS:
+        text = getattr(query, name)
+        if text is not None:
+            parts: list[Any] = text.split(",")
+            found.append((name, [UUID(part) for part in parts] if name.endswith("_id") else parts))
+    if query.unit_id is not None:
+        name = "unit_id+subtree" if query.unit_subtree else "unit_id"
+        found.append((name, [UUID(part) for part in query.unit_id.split(",")]))
+    found += [(name, getattr(query, name)) for name in _PLAIN if getattr(query, name) is not None]
+    for name in _DAYS:
+        start, end = getattr(query, f"{name}_from"), getattr(query, f"{name}_to")
+        if start is not None:
+            found.append((f"{name}_from", _start_of(start)))
+        if end is not None:
+            found.append((f"{name}_to", _start_of(end + timedelta(days=1))))
+    if query.q is not None:
+        found += _search(query.q)
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _search(text: str) -> list[tuple[str, Any]]:
+    """All bigrams by index, then the words themselves: pairs alone do not prove that they stand together."""
+    tokens = query_tokens(text)
+    if not tokens:
+        fault = Fault(
+            "query_too_short", Text("至少两个可检索的字符", "At least two searchable characters"), parameter="query.q"
+        )
+        raise Problem("validation_failed", faults=[fault])
+    words = fold(text).strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return [("q", " & ".join(f"'{token}'" for token in tokens)), ("q_exact", f"%{words}%")]
+
+
+_reach: dict[str, Shape] = {}
+_REACH_LIMIT = 10_000
+
+
+async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor) -> tuple[Actor, bytes, str | None]:
+    """The caller, the JSON of one page, and the cursor of the next. 401 comes from the same statement."""
+    credential = credential_of(request)
+    chosen = _filters(query)
+    after = None if query.cursor is None else cursor.decode(query.cursor)
+    wanted = Query(
+        filters=tuple(name for name, _ in chosen),
+        values=tuple(value for _, value in chosen),
+        sort=query.sort.removeprefix("-"),
+        descending=query.sort.startswith("-"),
+        limit=query.limit,
+        after=None if after is None else (after[0], after[1]),  # type: ignore[arg-type]
+        total=query.include == "total",
+    )
+    known = f"{credential.account_id or credential.digest}"
+    shape = _reach.get(known, Shape.MANY)
+    actor, row = await _run(request, db, credential, wanted, shape)
+    if shape_for(actor) is not shape:
+        shape = shape_for(actor)
+        if len(_reach) > _REACH_LIMIT:
+            _reach.clear()
+        _reach[known] = shape
+        actor, row = await _run(request, db, credential, wanted, shape)
+    body, row = await _with_tail(request, db, credential, wanted, shape, row)
+    return actor, *_finished(body, row, wanted, cursor)
+
+
+async def _run(request: Request, db: Database, credential: Any, wanted: Query, shape: Shape) -> tuple[Actor, Any]:
+    sql = page_sql(shape, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
+    row = await db.fetchrow(sql, *credential, *arguments(wanted, wanted.limit))
+    return actor_from_row(row, request.scope["rectify.language"]), row
+
+
+async def _with_tail(
+    request: Request, db: Database, credential: Any, wanted: Query, shape: Shape, row: Any
+) -> tuple[str, Any]:
+    """A descending page that ran out of rows with a value is filled from those without one."""
+    if row["found"] > wanted.limit or not keyset_of(wanted).startswith("desc"):
+        return row["body"], row
+    sql = page_sql(shape, wanted.filters, wanted.sort, "tail", total=False)
+    missing = wanted.limit - row["found"]
+    tail = await db.fetchrow(sql, *credential, *arguments(Query(**{**_plain(wanted), "after": None}), max(missing, 1)))
+    if missing == 0:
+        return row["body"], {**row, "found": wanted.limit + (tail["found"] > 0)}
+    joined = ", ".join(part for part in (row["body"][1:-1], tail["body"][1:-1]) if part)
+    return f"[{joined}]", {**tail, "total": row["total"], "found": row["found"] + tail["found"]}
+
+
+def _plain(query: Query) -> dict[str, Any]:
+    return {name: getattr(query, name) for name in Query.__slots__}
+
+
+def _finished(body: str, row: Any, wanted: Query, cursor: Cursor) -> tuple[bytes, str | None]:
+    following = cursor.encode([row["last_sort"], row["last_id"]]) if row["found"] > wanted.limit else None
+    total, relation = row["total"], "null"
+    if total is not None:
+        relation = '"gte"' if total > TOTAL_CAP else '"eq"'
+    shown = "null" if total is None else str(min(total, TOTAL_CAP))
+    quoted = "null" if following is None else f'"{following}"'
+    text = f'{{"items":{body},"next_cursor":{quoted},"total":{shown},"total_relation":{relation}}}'
+    return text.encode(), following
+
+
+async def one(request: Request, db: Database, item_id: UUID | None) -> tuple[Actor, ItemOut]:
+    """Caller and item in one statement: 401, then 404 for what is absent or out of scope, then 403."""
+    credential = credential_of(request)
+    row = await db.fetchrow(ITEM_SQL, *credential, item_id)
+    actor = actor_from_row(row, request.scope["rectify.language"])
+    if row is None or row["id"] is None:
+        raise Problem("not_found")
+    return actor, item_out(dict(row), actor, credential.today)
+
+
+async def visible_among(reader: Reader, actor: Actor, ids: list[UUID]) -> set[UUID]:
+    """Those of the given items the caller may know about."""
+    condition, args = visible_sql(actor, "i", 2)
+    sql = f"SELECT i.id FROM item i WHERE i.id = ANY($1::uuid[]) AND {condition}"  # noqa: S608 - constants only
+    return {row["id"] for row in await reader.fetch(sql, ids, *args)}
+
+
+async def look_alikes(reader: Reader, actor: Actor, item_id: UUID) -> list[DuplicateCandidate]:
+    """Candidates of an item; those the caller may not see, or not unmasked, show neither number nor title."""
+    rows = await read_items(reader, [item_id])
+    found = await candidates(reader, rows[item_id], clock.now())
+    condition, args = visible_sql(actor, "i", 2)
+    unmasked, more = restricted_read_sql(actor, "i", 2 + len(args))
+    sql = f"SELECT i.id FROM item i WHERE i.id = ANY($1::uuid[]) AND {condition} AND {unmasked}"  # noqa: S608 - constants
+    shown = {row["id"] for row in await reader.fetch(sql, [c.item_id for c in found], *args, *more)}
+    return [
+        DuplicateCandidate(
+            item_id=c.item_id,
+            number=c.number,
+            title=c.title if c.item_id in shown else None,
+            score_permille=c.score_permille,
+        )
+        for c in found
+    ]

@@ -1,0 +1,339 @@
+"""The only place that changes an item: lock, judge by the table, write the row, its children and its history together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects import postgresql
+from sqlmodel import SQLModel
+
+from app.access.actor import Actor
+from app.access.scope import item_in_scope
+from app.core import clock
+from app.core.db import Row, Tx
+from app.core.errors import Problem
+from app.core.ids import uuid7
+from app.core.workdays import Calendar
+from app.lifecycle.create import insert_items
+from app.lifecycle.derived import derive
+from app.lifecycle.effect import ChildUpdate, Effect
+from app.lifecycle.effects import EFFECTS
+from app.lifecycle.effects_closing import plain_value
+from app.lifecycle.facts import Facts, Related
+from app.lifecycle.gather import gather, lock_items
+from app.lifecycle.judge import Step, build_facts, may_ask, people_of, refusal, right_state, units_of, unmet
+from app.lifecycle.movers import Mover
+from app.lifecycle.numbers import number_all
+from app.lifecycle.search import candidates, write_search
+from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
+from app.lifecycle.states import Action, State
+from app.lifecycle.transitions import BY_ACTION, RULES
+from app.tables.item import Item, ItemOrigin
+from app.trail.envelope import Entry, Head
+from app.trail.record import record_items
+
+CITE = """
+UPDATE evidence e SET cited = true FROM unnest($1::uuid[], $2::uuid[]) AS n(item_id, id)
+WHERE e.item_id = n.item_id AND e.id = n.id AND NOT e.cited
+"""
+RECOUNT = """
+SELECT i.id, m.measures_total, m.measures_done, m.progress_percent,
+  (SELECT count(*) FROM criterion c WHERE c.item_id = i.id AND c.cycle = i.cycle)::int AS criteria_total
+FROM item i, LATERAL (
+  SELECT count(*)::int AS measures_total, count(*) FILTER (WHERE status = 'done')::int AS measures_done,
+    coalesce(sum(weight * percent) / nullif(sum(weight), 0), 0)::int AS progress_percent
+  FROM measure WHERE item_id = i.id AND cycle = i.cycle AND status <> 'adjusted_away') m
+WHERE i.id = ANY($1::uuid[])
+"""
+MOVE_ORIGINS = "UPDATE item_origin SET item_id = $2 WHERE item_id = $1"
+DROP_DRAFT = (
+    "DELETE FROM item_mover WHERE item_id = $1",
+    "DELETE FROM item_unit WHERE item_id = $1",
+    "DELETE FROM item_person WHERE item_id = $1",
+    "DELETE FROM item_search WHERE item_id = $1",
+    "DELETE FROM evidence WHERE item_id = $1",
+    "DELETE FROM item WHERE id = $1 AND state = 'draft'",
+)
+
+Rows = Mapping[UUID, Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Change:
+    """One item's write: the locked row, the columns that change, and the event that says so."""
+
+    row: Mapping[str, Any]
+    changes: dict[str, Any]
+    event: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    eff: datetime | None = None
+    on_behalf: UUID | None = None
+    attachments: Sequence[tuple[str, int]] = ()
+    inserts: Sequence[tuple[type[SQLModel], Mapping[str, Any]]] = ()
+    updates: Sequence[ChildUpdate] = ()
+    cites: Sequence[UUID] = ()
+    units_changed: bool = False
+    people_changed: bool = False
+    recount: bool = False
+    event_id: UUID | None = None
+
+    @property
+    def seq(self) -> int:
+        return int(self.row["version"]) + 1
+
+    @property
+    def after(self) -> dict[str, Any]:
+        return {**self.row, **self.changes}
+
+
+async def save(tx: Tx, actor: Actor, changes: Sequence[Change], calendar: Calendar) -> None:
+    """Writes the changes of locked items, each with exactly one event; statements do not grow with the number of items."""
+    if tx.at is None:
+        raise RuntimeError("items are written only after their rows were locked")
+    await _write_children(tx, changes)
+    await _recount(tx, [change for change in changes if change.recount])
+    found: dict[UUID, list[Mover]] = {}
+    for change in changes:
+        derived, found[change.row["id"]] = derive(change.after, calendar)
+        change.changes |= {name: value for name, value in derived.items() if value != change.row[name]}
+    entries = [(_entry(change, tx.at), Head(change.row["version"], change.row["head_hash"])) for change in changes]
+    for change, event in zip(changes, await record_items(tx, actor, entries), strict=True):
+        change.event_id = event.event_id
+        change.changes |= {"version": event.seq, "head_hash": event.hash, "updated_at": tx.at}
+    await _update_items(tx, changes)
+    await sync_movers(
+        tx, {change.row["id"]: found[change.row["id"]] for change in changes if "movers" in change.changes}
+    )
+    await sync_units(tx, [change.after for change in changes if change.units_changed])
+    await sync_persons(tx, [change.row["id"] for change in changes if change.units_changed or change.people_changed])
+
+
+async def _recount(tx: Tx, changes: Sequence[Change]) -> None:
+    """Measures and criteria of the cycle as they now stand; an item's percentage is never typed by hand."""
+    if not changes:
+        return
+    by_id = {change.row["id"]: change for change in changes}
+    for row in await tx.fetch(RECOUNT, list(by_id)):
+        by_id[row["id"]].changes.update({name: row[name] for name in row.keys() if name != "id"})  # noqa: SIM118 - Record
+
+
+def _entry(change: Change, at: datetime) -> Entry:
+    state = change.changes.get("state", change.row["state"])
+    return Entry(
+        kind="item",
+        subject_id=change.row["id"],
+        type=change.event,
+        at=at,
+        fields=change.fields,
+        from_state=change.row["state"],
+        to_state=state,
+        eff=change.eff,
+        ver=change.seq,
+        on_behalf=change.on_behalf,
+        attachments=change.attachments,
+        rules=RULES,
+    )
+
+
+async def _update_items(tx: Tx, changes: Sequence[Change]) -> None:
+    """One statement per set of columns; an atomic batch of one action has one such set, give or take a facet."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for change in changes:
+        names = tuple(sorted(change.changes))
+        values = {name: _storable(change.changes[name]) for name in names}
+        groups.setdefault(names, []).append({"id": str(change.row["id"]), **values})
+    for names, rows in groups.items():
+        if await tx.execute(_update_sql(names), rows) != len(rows):
+            raise Problem("version_mismatch")
+
+
+def _storable(value: Any) -> Any:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else plain_value(value)
+
+
+@cache
+def _update_sql(names: tuple[str, ...]) -> str:
+    columns = Item.__table__.columns  # type: ignore[attr-defined]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    kinds = ", ".join(f"{name} {columns[name].type.compile(dialect)}" for name in ("id", *names))
+    sets = ", ".join(f"{name} = v.{name}" for name in names)
+    return (
+        f"UPDATE item SET {sets} FROM jsonb_to_recordset($1::jsonb) AS v({kinds}) "  # noqa: S608 - names are columns
+        "WHERE item.id = v.id AND item.version = v.version - 1"
+    )
+
+
+async def _write_children(tx: Tx, changes: Sequence[Change]) -> None:
+    groups: dict[tuple[type[SQLModel], tuple[str, ...]], list[dict[str, Any]]] = {}
+    for change in changes:
+        for table, row in change.inserts:
+            full = {"item_id": change.row["id"], **row, "changed_seq": change.seq}
+            groups.setdefault((table, tuple(full)), []).append(full)
+        for update in change.updates:
+            await update_child(tx, change, update)
+    for (table, _), rows in groups.items():
+        await tx.insert(table, rows)
+    cited = [(change.row["id"], evidence) for change in changes for evidence in change.cites]
+    if cited:
+        await tx.execute(CITE, [item for item, _ in cited], [evidence for _, evidence in cited])
+
+
+async def update_child(tx: Tx, change: Change, update: ChildUpdate) -> None:
+    """Changes child rows of the item and ties them to its event."""
+    names = (*update.changes, "changed_seq")
+    sql = _child_sql("UPDATE", update.table.__tablename__, names, tuple(update.where))
+    await tx.execute(sql, *update.changes.values(), change.seq, change.row["id"], *update.where.values())
+
+
+async def delete_child(tx: Tx, item_id: UUID, table: type[SQLModel], child_id: UUID) -> None:
+    """Only for content no plan, submission or gate has seen; the event says what it was."""
+    await tx.execute(_child_sql("DELETE", table.__tablename__, (), ("id",)), item_id, child_id)
+
+
+@cache
+def _child_sql(verb: str, table: str, names: tuple[str, ...], where: tuple[str, ...]) -> str:
+    first = len(names) + 1
+    match = " AND ".join(f"{name} = ${first + position}" for position, name in enumerate(("item_id", *where)))
+    if verb == "DELETE":
+        return f"DELETE FROM {table} WHERE {match}"  # noqa: S608 - table and columns come from the code
+    sets = ", ".join(f"{name} = ${position}" for position, name in enumerate(names, start=1))
+    return f"UPDATE {table} SET {sets} WHERE {match}"  # noqa: S608 - table and columns come from the code
+
+
+async def drop_draft(tx: Tx, actor: Actor, row: Mapping[str, Any]) -> None:
+    """A draft was never numbered, so it may go; its history stays and says that it went."""
+    if tx.at is None:
+        raise RuntimeError("a draft is dropped only after its row was locked")
+    entry = _entry(Change(row, {}, "item.draft_deleted"), tx.at)
+    await record_items(tx, actor, [(entry, Head(row["version"], row["head_hash"]))])
+    for sql in DROP_DRAFT:
+        await tx.execute(sql, row["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A transition that happened: its event is its id."""
+
+    step: Step
+    event_id: UUID
+    seq: int
+    from_state: State
+    to_state: State
+    at: datetime
+    occurred_at: datetime
+
+
+async def advance(tx: Tx, actor: Actor, steps: Sequence[Step], *, dry_run: bool = False) -> list[Moved | Problem]:
+    """Takes one action on each item, or says why not; nothing is written for a refused one.
+
+    All rows are locked in the order of their ids, all facts come in one statement, all writes are set-based. With
+    `dry_run` everything is judged and nothing written. The caller decides whether one refusal undoes the rest.
+    """
+    rows = await lock_items(tx, [item_id for step in steps for item_id in (step.item_id, *step.related_ids)])
+    now = tx.at or clock.now()
+    people = {person for step in steps for person in step.people()} | actor.persons()
+    units = {unit for step in steps for unit in step.units()}
+    for row in rows.values():
+        people |= people_of(row)
+        units |= units_of(row)
+    gathered, calendar = await gather(tx, list(rows), people, units, clock.beijing_date(now))
+    outcomes = [await _judge(tx, actor, step, rows, gathered, calendar, now) for step in steps]
+    if dry_run:
+        return [outcome if isinstance(outcome, Problem) else _told(outcome, step, None) for outcome, step in
+                zip(outcomes, steps, strict=True)]  # fmt: skip
+    passed = [(step, facts) for step, facts in zip(steps, outcomes, strict=True) if isinstance(facts, Facts)]
+    moved = await _carry_out(tx, actor, passed, rows, calendar)
+    return [outcome if isinstance(outcome, Problem) else moved[step.item_id] for step, outcome in
+            zip(steps, outcomes, strict=True)]  # fmt: skip
+
+
+async def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered once for all
+    tx: Tx, actor: Actor, step: Step, rows: Rows, gathered: Mapping[UUID, Row], calendar: Calendar, now: datetime
+) -> Problem | Facts:
+    row = rows.get(step.item_id)
+    if row is None:
+        return Problem("not_found")
+    try:
+        played = may_ask(actor, step, row)
+        transition = right_state(step, row)
+    except Problem as problem:
+        return problem
+    similar = await candidates(tx, row, now) if step.action is Action.REGISTER else ()
+    seen = {
+        item_id: Related(item_id, State(other["state"]), other["ledger_id"])
+        for item_id in step.related_ids
+        if (other := rows.get(item_id)) is not None and await item_in_scope(tx, actor, item_id)
+    }
+    facts = build_facts(step, actor, played, row, gathered[step.item_id], calendar, now, seen, similar)
+    return refusal(unmet(transition, facts)) or facts
+
+
+async def _carry_out(
+    tx: Tx, actor: Actor, passed: Sequence[tuple[Step, Facts]], rows: Rows, calendar: Calendar
+) -> dict[UUID, Moved]:
+    """Effects first, numbers next, then one write of everything; touched items are written after their givers."""
+    if not passed:
+        return {}
+    effects = [EFFECTS[step.action](facts) for step, facts in passed]
+    drafts = await number_all(tx, passed, effects)
+    if drafts:
+        await insert_items(tx, actor, drafts, calendar)
+    changes = [_change(step, facts, effect) for (step, facts), effect in zip(passed, effects, strict=True)]
+    await save(tx, actor, changes, calendar)
+    await _hand_origins(tx, actor, effects, rows, calendar)
+    renamed = [change.after for change, effect in zip(changes, effects, strict=True) if effect.text_changed]
+    if renamed:
+        await write_search(tx, renamed)
+    return {
+        step.item_id: _told(facts, step, change.event_id) for (step, facts), change in zip(passed, changes, strict=True)
+    }
+
+
+def _change(step: Step, facts: Facts, effect: Effect) -> Change:
+    told = {
+        name: value for name, value in (("comment", step.comment), ("document", step.document)) if value is not None
+    }
+    target = BY_ACTION[step.action].target(facts)
+    return Change(
+        row=facts.item,
+        changes={**effect.changes, "state": target.value},
+        event=BY_ACTION[step.action].event,
+        fields={**effect.fields, **told},
+        eff=step.occurred_at,
+        on_behalf=facts.on_behalf_of,
+        inserts=effect.inserts,
+        updates=effect.updates,
+        cites=effect.cites,
+        units_changed=effect.units_changed,
+        people_changed=effect.people_changed,
+    )
+
+
+def _told(facts: Facts, step: Step, event_id: UUID | None) -> Moved:
+    target = BY_ACTION[step.action].target(facts)
+    seq = int(facts.item["version"]) + 1
+    return Moved(step, event_id or step.item_id, seq, facts.state, target, facts.now, facts.occurred_at)
+
+
+async def _hand_origins(tx: Tx, actor: Actor, effects: Sequence[Effect], rows: Rows, calendar: Calendar) -> None:
+    """Origins move to their new item, which records having received them; several givers may share one target."""
+    for effect in effects:
+        for touch in effect.touches:
+            target = (await lock_items(tx, [touch.item_id]))[touch.item_id]
+            await save(tx, actor, [Change(target, {}, touch.event, touch.fields)], calendar)
+            giver = rows[touch.take_origins_of]
+            await tx.execute(MOVE_ORIGINS, giver["id"], touch.item_id)
+            await tx.insert(ItemOrigin, [_origin(giver, touch.item_id, tx.at)])
+
+
+def _origin(giver: Mapping[str, Any], target_id: UUID, at: datetime | None) -> dict[str, Any]:
+    return {
+        "id": uuid7(), "item_id": target_id, "from_item_id": giver["id"], "source_type": giver["source_type"],
+        "document": giver["source_document"], "document_no": giver["source_document_no"], "quote": giver["source_quote"],
+        "source_unit_id": giver["source_unit_id"], "created_at": at,
+    }  # fmt: skip

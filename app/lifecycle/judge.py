@@ -1,0 +1,162 @@
+"""From a locked row and its gathered facts to a verdict: may this step happen, and if not, everything that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.access.actor import Actor
+from app.access.permissions import Role
+from app.core import clock
+from app.core.db import Row
+from app.core.errors import Fault, Problem, Text
+from app.core.etag import require_version
+from app.core.workdays import Calendar
+from app.lifecycle import facts as f
+from app.lifecycle.action_data import Document
+from app.lifecycle.gather import child_facts, conflicts_of, policy_of
+from app.lifecycle.parties import Party, anchors, parties
+from app.lifecycle.states import Action, State
+from app.lifecycle.transitions import BY_ACTION, NEED_DATA, Transition
+
+_ROLE_OF_PARTY: Mapping[Party, Role] = {
+    Party.SUPERVISION_OFFICE: Role.SUPERVISION_OFFICE,
+    Party.LEADER: Role.LEADER,
+    Party.FIRST_RESPONSIBLE: Role.FIRST_RESPONSIBLE,
+    Party.VERIFIER: Role.VERIFIER,
+    Party.DISCIPLINE_OFFICE: Role.DISCIPLINE_OFFICE,
+    Party.LEAD_UNIT: Role.UNIT_HEAD,
+    Party.LEAD_UNIT_HEAD: Role.UNIT_HEAD,
+}
+NOT_YOURS = Text("您在该问题上没有办理这一操作的职责", "You have no part in this item that allows the action")
+NO_SUCH_PRINCIPAL = Text("您没有受该人委托", "You hold no delegation of that person")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One requested transition; `if_match` is compared with the version under the lock."""
+
+    item_id: UUID
+    action: Action
+    data: Any
+    if_match: str | None
+    comment: str | None = None
+    occurred_at: datetime | None = None
+    on_behalf_of: UUID | None = None
+    document: Document | None = None
+
+    @property
+    def related_ids(self) -> tuple[UUID, ...]:
+        """Other items this step writes to; they are locked along with its own."""
+        found = (getattr(self.data, name, None) for name in ("target_id", "rehome_to_id"))
+        return tuple(item_id for item_id in found if item_id is not None)
+
+    def people(self) -> set[UUID]:
+        names = ("responsible_person_id", "liaison_id", "from_person_id", "to_person_id", "decider_id")
+        found = {getattr(self.data, name, None) for name in names} | {self.on_behalf_of}
+        found |= set(getattr(self.data, "accountable_leader_ids", None) or ())
+        return {person for person in found if person}
+
+    def units(self) -> set[UUID]:
+        found = {getattr(self.data, name, None) for name in ("lead_unit_id", "responsible_unit_id")}
+        found |= set(getattr(self.data, "cooperating_unit_ids", None) or ())
+        found |= {child.responsible_unit_id for child in getattr(self.data, "children", ())}
+        return {unit for unit in found if unit}
+
+
+def people_of(row: Mapping[str, Any]) -> set[UUID]:
+    """Persons a locked row names, to be looked up along with those of the request."""
+    found = {row["responsible_person_id"], row["liaison_id"], *row["accountable_leader_ids"]}
+    return {person for person in found if person}
+
+
+def units_of(row: Mapping[str, Any]) -> set[UUID]:
+    return {unit for unit in (row["lead_unit_id"], row["responsible_unit_id"], *row["cooperating_unit_ids"]) if unit}
+
+
+def may_ask(actor: Actor, step: Step, row: Mapping[str, Any]) -> frozenset[Party]:
+    """The parties the actor plays; raises 403 where none of them may take this action, then 428/412 for the version."""
+    played = parties(actor, row)
+    if not played & BY_ACTION[step.action].by or (actor.person_id is None and actor.kind != "system"):
+        raise Problem("forbidden", NOT_YOURS)
+    if step.on_behalf_of is not None and step.on_behalf_of not in actor.principal_ids:
+        raise Problem("forbidden", NO_SUCH_PRINCIPAL)
+    require_version(step.if_match, row["version"])
+    return played
+
+
+def right_state(step: Step, row: Mapping[str, Any]) -> Transition:
+    transition = BY_ACTION[step.action]
+    state = State(row["state"])
+    if state not in transition.sources:
+        detail = Text(
+            f"“{state.zh}”状态下不能{step.action.zh}", f"{step.action.value} is not possible in {state.value}"
+        )
+        allowed = sorted(action.value for action, other in BY_ACTION.items() if state in other.sources)
+        raise Problem("transition_not_allowed", detail, current_state=state.value, allowed_in_this_state=allowed)
+    return transition
+
+
+def build_facts(  # noqa: PLR0913, PLR0917 - the parts a judgement is made of, each from another statement
+    step: Step, actor: Actor, played: frozenset[Party], row: Mapping[str, Any], gathered: Row, calendar: Calendar,
+    now: datetime, related: Mapping[UUID, f.Related], candidates: tuple[f.Candidate, ...],
+) -> f.Facts:  # fmt: skip
+    """Facts of one item; `now` is the moment of the write."""
+    return f.Facts(
+        action=step.action,
+        item=row,
+        data=step.data,
+        now=now,
+        today=clock.beijing_date(now),
+        occurred_at=step.occurred_at or now,
+        parties=played,
+        policy=policy_of(gathered),
+        policy_version=row["policy_version"] or gathered["policy_now"],
+        calendar=calendar,
+        conflicts=conflicts_of(row, gathered, actor.persons()),
+        actor_person_id=actor.person_id,
+        actor_unit_id=actor.unit_id,
+        on_behalf_of=step.on_behalf_of or lent_by(actor, step.action, row),
+        actor_persons=actor.persons(),
+        candidates=candidates,
+        related=related,
+        has_document=step.document is not None,
+        **child_facts(gathered),
+    )
+
+
+def lent_by(actor: Actor, action: Action, row: Mapping[str, Any]) -> UUID | None:
+    """Whose role is being used where the actor's own grants would not do: both names are kept."""
+    for party in BY_ACTION[action].by:
+        role = _ROLE_OF_PARTY.get(party)
+        if party is Party.CHAIN_STEP and row["state"] == State.CLOSING:
+            role = Role(row["chain"][row["chain_step"]])
+        principal = None if role is None else actor.standing_in(role, anchors(role, row))
+        if principal is not None:
+            return principal
+    return None
+
+
+def unmet(transition: Transition, facts: f.Facts, *, with_data: bool = True) -> list[f.Unmet]:
+    """All unmet guards at once, so that nobody has to discover them one by one."""
+    guards = (guard for guard in transition.guards if with_data or guard not in NEED_DATA)
+    found = [reason for guard in guards for reason in guard(facts)]
+    if with_data and facts.occurred_at > facts.now:
+        text = Text("办理时间不能晚于现在", "occurred_at must not be in the future")
+        found.append(f.Unmet("occurred_at.future", text))
+    return found
+
+
+def refusal(found: Iterable[f.Unmet]) -> Problem | None:
+    """One 409 naming every rule; its code says whether only the separation of duties stands in the way."""
+    faults = [
+        Fault(reason.rule.rpartition(".")[2], reason.text, rule=reason.rule, members={"who": list(reason.who)})
+        for reason in found
+    ]
+    if not faults:
+        return None
+    only_separation = all(str(fault.rule).startswith("separation.") for fault in faults)
+    return Problem("separation_of_duties" if only_separation else "guards_unmet", faults=faults)
