@@ -1,4 +1,4 @@
-"""Guessing is made slow: after some wrong passwords even the right one has to wait."""
+"""Guessing is made slow, and nobody fills the disk: after too many tries the caller has to wait."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from app.core.errors import Problem
 
 PER_ACCOUNT: Final = RateLimitItemPerMinute(5, 15)
 PER_ADDRESS: Final = RateLimitItemPerMinute(100, 15)
+UPLOADS: Final = RateLimitItemPerMinute(600)
+"""Per caller: far above any office's day, far below what fills a disk overnight."""
 
 
 class Throttle:
@@ -25,15 +27,23 @@ class Throttle:
 
     def check(self, username: str, address: str) -> None:
         """Raises too_many_requests with the seconds to wait."""
-        for limit, *names in self._limits(username, address):
-            if not self._window.test(limit, *names):
-                seconds = math.ceil(self._window.get_window_stats(limit, *names).reset_time - time.time())
-                raise Problem("too_many_requests", headers={"Retry-After": str(max(seconds, 1))})
+        for limit, name in self._limits(username, address):
+            if not self._window.test(limit, name):
+                raise self._refusal(limit, name)
 
     def failed(self, username: str, address: str) -> None:
         """Remembers one wrong password."""
-        for limit, *names in self._limits(username, address):
-            self._window.hit(limit, *names)
+        for limit, name in self._limits(username, address):
+            self._window.hit(limit, name)
+
+    def upload(self, principal: str) -> None:
+        """Counts one upload of a caller; raises too_many_requests past the limit."""
+        if not self._window.hit(UPLOADS, principal):
+            raise self._refusal(UPLOADS, principal)
+
+    def _refusal(self, limit: RateLimitItemPerMinute, name: str) -> Problem:
+        seconds = math.ceil(self._window.get_window_stats(limit, name).reset_time - time.time())
+        return Problem("too_many_requests", headers={"Retry-After": str(max(seconds, 1))})
 
     def _limits(self, username: str, address: str) -> list[tuple[RateLimitItemPerMinute, str]]:
         # A digest, because a name may be of any length and people type passwords into the wrong field.

@@ -63,9 +63,6 @@ class Storage(Protocol):
     def receive(self, stream: AsyncIterator[bytes], upload: Upload) -> AbstractAsyncContextManager[Received]:
         """Takes in the whole file; leaving without `keep` leaves nothing of it behind."""
 
-    async def put(self, stream: AsyncIterator[bytes], upload: Upload) -> Stored:
-        """Keeps the whole file or nothing of it."""
-
     async def open(self, sha256: str) -> AsyncIterator[bytes]:
         """The bytes in pieces; a missing file is refused before the first."""
 
@@ -80,12 +77,6 @@ class LocalStorage:
         self.root = root
         self.max_bytes = max_bytes
         self.unfinished = root / "unfinished"
-
-    async def put(self, stream: AsyncIterator[bytes], upload: Upload) -> Stored:
-        """As `receive`, for a file that nobody has to decide about."""
-        async with self.receive(stream, upload) as received:
-            await received.keep()
-            return received.stored
 
     @asynccontextmanager
     async def receive(self, stream: AsyncIterator[bytes], upload: Upload) -> AsyncIterator[Received]:

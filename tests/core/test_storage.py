@@ -16,7 +16,7 @@ import pytest
 
 from app.core import clock, file_types
 from app.core.errors import Problem
-from app.core.storage import CHUNK, LocalStorage, Upload
+from app.core.storage import CHUNK, LocalStorage, Stored, Upload
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 LIMIT = 8 * 1024 * 1024
@@ -48,8 +48,14 @@ def everything(store: LocalStorage) -> list[Path]:
     return [path for path in store.root.rglob("*") if path.is_file()]
 
 
+async def keep(store: LocalStorage, stream: AsyncIterator[bytes], upload: Upload) -> Stored:
+    async with store.receive(stream, upload) as received:
+        await received.keep()
+        return received.stored
+
+
 async def put(store: LocalStorage, name: str, content: bytes, media_type: str | None = None) -> str:
-    return (await store.put(pieces(content), Upload(name, media_type))).sha256
+    return (await keep(store, pieces(content), Upload(name, media_type))).sha256
 
 
 async def refusal(store: LocalStorage, name: str, content: bytes, media_type: str | None = None) -> Problem:
@@ -61,7 +67,7 @@ async def refusal(store: LocalStorage, name: str, content: bytes, media_type: st
 
 async def test_a_file_comes_back_byte_for_byte_under_its_digest(store: LocalStorage) -> None:
     content = PDF + os.urandom(3 * CHUNK + 17)
-    stored = await store.put(pieces(content), Upload("关于整改情况的报告.PDF", "application/pdf"))
+    stored = await keep(store, pieces(content), Upload("关于整改情况的报告.PDF", "application/pdf"))
     assert stored.sha256 == sha256(content).hexdigest()
     assert (stored.size, stored.media_type) == (len(content), "application/pdf")
     assert await store.exists(stored.sha256)
@@ -76,6 +82,20 @@ async def test_the_same_file_uploaded_twice_at_once_is_kept_once(store: LocalSto
     assert len(everything(store)) == 1
 
 
+async def test_a_file_that_its_receiver_does_not_keep_leaves_nothing(store: LocalStorage) -> None:
+    async with store.receive(pieces(PDF), Upload("a.pdf")) as received:
+        digest = received.stored.sha256
+    assert everything(store) == []
+    assert not await store.exists(digest)
+
+
+async def test_keeping_a_file_twice_is_keeping_it_once(store: LocalStorage) -> None:
+    async with store.receive(pieces(PDF), Upload("a.pdf")) as received:
+        await received.keep()
+        await received.keep()
+    assert [path.name for path in everything(store)] == [received.stored.sha256]
+
+
 async def test_an_upload_that_breaks_off_leaves_nothing(store: LocalStorage) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield PDF + b"\0" * (2 * CHUNK)
@@ -83,7 +103,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(store: LocalStorage) -> 
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await store.put(broken(), Upload("a.pdf"))
+        await keep(store, broken(), Upload("a.pdf"))
     assert everything(store) == []
 
 
@@ -93,7 +113,7 @@ async def test_an_upload_whose_sender_is_given_up_leaves_nothing(store: LocalSto
         await anyio.sleep(60)
 
     with anyio.move_on_after(0.2) as scope:
-        await store.put(stalled(), Upload("a.pdf"))
+        await keep(store, stalled(), Upload("a.pdf"))
     assert scope.cancelled_caught
     assert everything(store) == []
 
@@ -108,7 +128,7 @@ async def test_a_file_over_the_cap_is_refused_while_it_arrives(store: LocalStora
             yield PDF.ljust(CHUNK, b"\0")
 
     with pytest.raises(Problem) as caught:
-        await store.put(endless(), Upload("a.pdf"))
+        await keep(store, endless(), Upload("a.pdf"))
     assert (caught.value.code, caught.value.members["max_bytes"]) == ("payload_too_large", LIMIT)
     assert read == LIMIT + CHUNK
     assert everything(store) == []
@@ -174,7 +194,7 @@ async def test_sound_is_recognised_with_and_without_a_tag(store: LocalStorage, s
 
 @pytest.mark.parametrize("name", GENUINE)
 async def test_the_kinds_of_files_offices_file_are_accepted(store: LocalStorage, name: str) -> None:
-    stored = await store.put(pieces(GENUINE[name]), Upload(name, "application/octet-stream"))
+    stored = await keep(store, pieces(GENUINE[name]), Upload(name, "application/octet-stream"))
     assert stored.media_type == file_types.ALLOWED[Path(name).suffix].media_type
 
 

@@ -1,0 +1,1 @@
+"""The files shown for an item, its work, its judgement and its decisions."""

@@ -1,0 +1,1 @@
+"""What the lead unit means to do: measures, criteria, and the plan versions frozen from them."""
