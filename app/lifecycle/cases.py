@@ -15,7 +15,7 @@ from app.core.db import Tx
 from app.core.errors import Fault, Problem, Text
 from app.lifecycle.children import OpenItem
 from app.lifecycle.gather import child_facts, conflicts_of, gather, policy_of
-from app.lifecycle.judge import NO_SUCH_PRINCIPAL, people_of
+from app.lifecycle.judge import people_of
 from app.lifecycle.parties import anchors
 from app.lifecycle.policy import PolicyRules
 
@@ -97,11 +97,6 @@ def unknown_people(case: Case, ids: Iterable[UUID], pointer: str) -> list[Fault]
     return [gap("reference.person_unknown", _NO_PERSON, pointer=pointer)]
 
 
-def signing_for(actor: Actor, opened: OpenItem, role: Role, named: UUID | None = None) -> UUID | None:
-    """Whose lent role is used, so that both names are kept; `named` must have lent this very role, else forbidden."""
-    over = anchors(role, opened.row)
-    if named is None:
-        return actor.standing_in(role, over)
-    if not any(grant.role is role and grant.unit_id in over and grant.principal_id == named for grant in actor.grants):
-        raise Problem("forbidden", NO_SUCH_PRINCIPAL)
-    return named
+def lent_by(actor: Actor, opened: OpenItem, role: Role) -> UUID | None:
+    """Whose lent role is used where the actor's own would not do, so that both names are kept."""
+    return actor.standing_in(role, anchors(role, opened.row))

@@ -1,0 +1,1 @@
+"""Opinions with a signature, objections during public notice, and recorded decisions of collective bodies."""
