@@ -1,0 +1,79 @@
+"""History over HTTP: what happened to one item, and what happened anywhere the caller may look."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.access.actor import Actor
+from app.access.guarding import ItemReading, item_reading, permit
+from app.access.permissions import Permission
+from app.core.http import Call, Reply, StrictRoute, call_of, respond
+from app.core.openapi import problem_responses
+from app.core.paging import cursor_for, page_links
+from app.features.history import queries, schemas
+
+router = APIRouter(route_class=StrictRoute, prefix="/v1")
+
+ReadingItem = Annotated[ItemReading, Depends(item_reading(Permission.EVENT_READ))]
+Reading = Annotated[Actor, Depends(permit(Permission.EVENT_READ))]
+_HISTORY: Final[list[str | Enum]] = ["history"]
+
+
+@router.get(
+    "/items/{item_id}/events",
+    operation_id="listItemEvents",
+    tags=_HISTORY,
+    summary="事项的全部历史 · The history of an item",
+    response_model=schemas.EventPage,
+    responses=problem_responses("not_found", "invalid_cursor"),
+)
+async def list_item_events(
+    request: Request, reading: ReadingItem, query: Annotated[schemas.EventQuery, Query()]
+) -> Response:
+    """Oldest first. For a restricted item, text and names are null for those who may not read it."""
+    page = await queries.item_events(reading, query, cursor_for(reading.call, request.app.state.cursor_key))
+    return respond(Reply(200, page, headers=page_links(reading.call, page.next_cursor)))
+
+
+@router.get(
+    "/items/{item_id}/transitions",
+    operation_id="listTransitions",
+    tags=_HISTORY,
+    summary="事项的流转记录 · The transitions of an item",
+    response_model=schemas.TransitionPage,
+    responses=problem_responses("not_found", "invalid_cursor"),
+)
+async def list_transitions(
+    request: Request, reading: ReadingItem, query: Annotated[schemas.TransitionQuery, Query()]
+) -> Response:
+    """The actions taken, oldest first: the same events, without those of measures, evidence and the like."""
+    page = await queries.transitions(reading, query, cursor_for(reading.call, request.app.state.cursor_key))
+    return respond(Reply(200, page, headers=page_links(reading.call, page.next_cursor)))
+
+
+@router.get(
+    "/events",
+    operation_id="listEvents",
+    tags=_HISTORY,
+    summary="按序号的变更流 · The feed of events by position",
+    response_model=schemas.Feed,
+)
+async def list_events(request: Request, actor: Reading, query: Annotated[schemas.FeedQuery, Query()]) -> Response:
+    """In the one order all readers share: whoever keeps `next_after` misses nothing, however late it was committed.
+
+    Items in the caller's scope; changes of organisation, powers and rules for auditors of the whole organisation.
+    """
+    feed = await queries.feed(request.app.state.db, actor, query)
+    return respond(Reply(200, feed, headers=_links(call_of(request), query.after, feed.next_after)))
+
+
+def _links(call: Call, after: int, next_after: int) -> dict[str, str]:
+    """A link onward only where the feed moved: at the end of the log the same question is asked again later."""
+    if next_after == after:
+        return {}
+    kept = [pair for pair in parse_qsl(call.query_string) if pair[0] != "after"]
+    return {"Link": f'<{call.path}?{urlencode([*kept, ("after", next_after)])}>; rel="next"'}
