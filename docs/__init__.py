@@ -1,0 +1,1 @@
+"""The documents; those made from code are written by `python -m docs.generate`."""
