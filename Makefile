@@ -42,7 +42,7 @@ bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 openapi: $(STAMP) ## 生成 openapi/openapi.json write the committed API description
 	$(BIN)/rectify openapi
 
-docs: $(STAMP) ## 生成 docs/lifecycle.md write the generated documents
+docs: $(STAMP) ## 生成 lifecycle、problems、permissions 文档 write the generated documents
 	$(BIN)/python -m docs.generate
 
 lock: ## 更新依赖锁 resolve the locks again (needs uv)

@@ -20,6 +20,7 @@ cli = typer.Typer(
 
 def main() -> None:
     """The console script; refusals that a person can act on are one line and not a traceback."""
+    from app.core.errors import Problem
     from app.core.postgres_host import EmbeddedError
     from app.core.serving import PortTakenError
 
@@ -27,6 +28,9 @@ def main() -> None:
         cli()
     except EmbeddedError as error:
         _refuse("内置数据库无法启动 the embedded database does not start", str(error))
+    except Problem as problem:
+        faults = "; ".join(f"{fault.detail.zh} {fault.detail.en}" for fault in problem.faults)
+        _refuse(f"{problem.kind.title.zh} {problem.kind.title.en}", faults or problem.code)
     except PortTakenError as error:
         _refuse("端口被占用，请设置 PORT the port is taken, set PORT", str(error))
     except ValidationError as error:
@@ -112,7 +116,8 @@ def _announce(var: Path, url: str, *, demo: bool) -> None:
     typer.echo(f"演示账号 demo accounts ({described}):")
     for account in told["accounts"]:
         typer.echo(f"  {account['username']:<20} {account['password']:<16} {account['unit']}")
-    first = told["accounts"][0]
+    by_name = {account["username"]: account for account in told["accounts"]}
+    first = by_name.get("supervision_office", told["accounts"][0])
     login = f"username={first['username']}&password={first['password']}"
     pick = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])'"
     typer.echo("试一试 try:")
@@ -147,7 +152,10 @@ def create_admin(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="从标准输入读取 read it from stdin")] = False,
 ) -> None:
     """创建管理员 create an administrator's account; the password is asked for and never an argument."""
+    from app.access.actor import SYSTEM
+    from app.core import clock
     from app.core.db import Database
+    from app.features.ledgers.seeds import seed_dictionaries
     from app.features.organisation.administrators import create_administrator
 
     password = (
@@ -162,6 +170,8 @@ def create_admin(
             await create_administrator(
                 database, username=username, name=name, password=password, roles=role, trial=settings.trial_mode
             )
+            # An office without a database administrator starts with the dictionaries; what is there stays as it is.
+            await database.write(lambda tx: seed_dictionaries(tx, SYSTEM, clock.now()))
         finally:
             await database.close()
 

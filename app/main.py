@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from app.access.guarding import assert_routes_guarded, guard_of
 from app.access.keyfiles import key
+from app.access.throttle import Throttle
 from app.api import ROUTERS, TAGS
 from app.core.db import Database
 from app.core.errors import Problem
@@ -24,7 +25,7 @@ from app.core.openapi import finish, require_operation_ids
 from app.core.problem_json import answer
 from app.core.telemetry import Telemetry
 from app.settings import Settings
-from app.worker import CHORES, background
+from app.worker import background, chores_of
 
 _DESCRIPTION = """\
 问题从查摆、整改到销号的全过程服务：每一步留痕、可核验。
@@ -53,7 +54,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
         version=version("rectification-ledger"),
         description=_DESCRIPTION,
         contact={"name": "部署单位的系统管理员 · The system administrator of the deployment"},
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        license_info={"name": "随部署约定 · As agreed with the deployment"},
         servers=[{"url": "/", "description": "本服务 · This service"}],
         openapi_tags=list(TAGS),
         openapi_url=None,
@@ -65,6 +66,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     app.state.settings = settings
     app.state.works = works
     app.state.telemetry = telemetry
+    app.state.throttle = Throttle()
     app.state.cursor_key = key(settings.var, "cursor")
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
@@ -86,7 +88,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     try:
-        async with background(app.state.db, CHORES if app.state.works else ()):
+        async with background(app.state.db, chores_of(settings) if app.state.works else ()):
             yield
     finally:
         await app.state.db.close()

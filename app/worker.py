@@ -20,10 +20,12 @@ from app.core import clock, idempotency
 from app.core.db import Database, Tx
 from app.core.errors import Problem
 from app.core.ids import uuid7
+from app.core.storage import LocalStorage
 from app.lifecycle.action_data import NoData
 from app.lifecycle.advance import advance
 from app.lifecycle.judge import Step
 from app.lifecycle.states import Action
+from app.settings import Settings
 from app.trail import positions
 
 BATCH: Final = 200
@@ -114,6 +116,16 @@ CHORES: Final = (
     Chore("finish_notices", 60.0, finish_notices),
     Chore("forget_replies", 600.0, forget_replies),
 )
+
+
+def chores_of(settings: Settings) -> tuple[Chore, ...]:
+    """All chores of a deployment; unfinished uploads are swept where its files are."""
+    storage = LocalStorage(settings.var / "files", settings.upload_limit)
+
+    async def sweep_uploads(_: Database) -> int:
+        return await storage.sweep()
+
+    return (*CHORES, Chore("sweep_uploads", 86_400.0, sweep_uploads))
 
 
 async def repeat(db: Database, chore: Chore, stop: asyncio.Event) -> None:

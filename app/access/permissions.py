@@ -12,7 +12,7 @@ from app.core.enums import LabelledEnum
 class Role(LabelledEnum):
     """What a person can be granted over a unit and all below it."""
 
-    FIRST_RESPONSIBLE = "first_responsible", "第一责任人", "First responsible person"
+    FIRST_RESPONSIBLE = "first_responsible", "第一责任人", "First responsible"
     LEADER = "leader", "责任领导", "Leader in charge"
     UNIT_HEAD = "unit_head", "单位负责人", "Head of unit"
     LIAISON = "liaison", "联络员", "Liaison"
@@ -36,14 +36,12 @@ class Permission(LabelledEnum):
 
     ITEM_READ = "item:read", "查看事项", "Read items"
     ITEM_DRAFT = "item:draft", "起草事项", "Draft items"
-    ITEM_EDIT = "item:edit", "修改事项的描述内容", "Edit the descriptive fields of items"
     ITEM_ACT = "item:act", "办理事项流转", "Move items through their life cycle"
     RESTRICTED_READ = "restricted:read", "查看敏感内容", "Read restricted text"
     PLAN_WRITE = "plan:write", "编制整改措施和标准", "Write measures and criteria"
     PROGRESS_WRITE = "progress:write", "填报进展和成果", "Report progress and outcomes"
     EVIDENCE_WRITE = "evidence:write", "上传佐证材料", "Upload evidence"
-    GATE_JUDGE = "gate:judge", "作出核查结论", "Judge gates"
-    SURVEY_RECORD = "survey:record", "登记满意度测评", "Record satisfaction surveys"
+    GATE_JUDGE = "gate:judge", "作出核查结论、登记测评", "Judge gates and record surveys"
     APPROVAL_SIGN = "approval:sign", "签署审批意见", "Sign approvals"
     OBJECTION_WRITE = "objection:write", "登记和裁定异议", "Lodge and rule objections"
     DECISION_RECORD = "decision:record", "登记集体决策", "Record collective decisions"
@@ -92,7 +90,6 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.SUPERVISION_OFFICE: _READING
     | {
         _P.ITEM_DRAFT,
-        _P.ITEM_EDIT,
         _P.ITEM_ACT,
         _P.GATE_JUDGE,
         _P.APPROVAL_SIGN,
@@ -103,12 +100,12 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
         _P.POLICY_CHANGE,
     },
     Role.VERIFIER: _READING | {_P.ITEM_ACT, _P.GATE_JUDGE, _P.EVIDENCE_WRITE},
-    Role.SURVEY_RUNNER: _READING | {_P.GATE_JUDGE, _P.SURVEY_RECORD, _P.EVIDENCE_WRITE},
+    Role.SURVEY_RUNNER: _READING | {_P.GATE_JUDGE, _P.EVIDENCE_WRITE},
     Role.DISCIPLINE_OFFICE: _READING
     | {_P.ITEM_DRAFT, _P.ITEM_ACT, _P.GATE_JUDGE, _P.APPROVAL_SIGN, _P.EVIDENCE_WRITE, _P.RESTRICTED_READ},
     Role.SOURCE_OFFICE: _READING
     | {_P.ITEM_DRAFT, _P.ITEM_ACT, _P.APPROVAL_SIGN, _P.EVIDENCE_WRITE, _P.RESTRICTED_READ},
-    Role.PETITION_OFFICE: _READING | {_P.ITEM_DRAFT, _P.EVIDENCE_WRITE},
+    Role.PETITION_OFFICE: _READING | {_P.ITEM_DRAFT, _P.ITEM_ACT, _P.EVIDENCE_WRITE},
     Role.VIEWER: _READING,
     Role.AUDITOR: _READING | {_P.RESTRICTED_READ, _P.TRAIL_READ},
     Role.SYSTEM_ADMIN: _SETTING_UP | {_P.ORGANISATION_MANAGE, _P.LEDGER_MANAGE, _P.DICTIONARY_MANAGE},

@@ -155,7 +155,6 @@ async def item_in_scope(reader: Reader, actor: Actor, item_id: UUID) -> bool:
     return found
 
 
-
 def people_predicate(alias: str, first_param: int) -> str:
     """Which rows of `person AS {alias}` a caller may read, for the arguments of `people_args`."""
     everyone, units, persons = (f"${first_param + n}" for n in range(3))

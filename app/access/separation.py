@@ -1,6 +1,6 @@
 """Separation of duties: which person may not do which act, because of what that person did or is in the same item.
 
-The same table judges real acts, `allowed_actions` and the list of who could act. It is never switched off; where nobody
+The same table judges real acts and explains in advance who could act. It is never switched off; where nobody
 is independent, the policy's fallback names another unit and not an exception here.
 """
 

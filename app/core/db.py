@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     _Base = asyncpg.Connection[Row]
-    _Pooled = PoolConnectionProxy[Row]
+    _Pooled = asyncpg.Connection[Row] | PoolConnectionProxy[Row]
 else:
     _Base = asyncpg.Connection  # generic in its stubs only
 

@@ -93,14 +93,35 @@ def fault_problem(faults: Sequence[Fault]) -> Problem:
     return Problem(only if only in {"unknown_parameter", "classified_text"} else "validation_failed", faults=faults)
 
 
-def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """The 422 for pydantic's findings; an unparsable path parameter names nothing that exists, hence 404."""
+def validation_problem(errors: Sequence[Mapping[str, Any]], body: object = None) -> Problem:
+    """The 422 for pydantic's findings; an unparsable path parameter names nothing that exists, hence 404.
+
+    `body` is what was sent: pydantic puts the tag of a union into the place of an error, and no pointer may name that.
+    """
     if any(error["loc"][:1] == ("path",) for error in errors):
         return Problem("not_found")
-    return fault_problem([_fault(error) for error in errors])
+    return fault_problem([_fault(error, body) for error in errors])
 
 
-def _fault(error: Mapping[str, Any]) -> Fault:
+def _without_tags(parts: Sequence[Any], body: object, error_type: str) -> list[Any]:
+    """The places that exist in the body; a last one may be what is missing, any other that is absent is a tag."""
+    found: list[Any] = []
+    here = body
+    for position, part in enumerate(parts):
+        last = position == len(parts) - 1
+        inside = isinstance(here, Mapping) and part in here
+        if isinstance(here, Mapping) and not inside and not (last and error_type == "missing"):
+            continue
+        found.append(part)
+        here = here[part] if isinstance(here, Mapping) and inside else _element(here, part)
+    return found
+
+
+def _element(here: object, part: object) -> object:
+    return here[part] if isinstance(here, list) and isinstance(part, int) and part < len(here) else None
+
+
+def _fault(error: Mapping[str, Any], body: object) -> Fault:
     place, *rest = error["loc"] or ("body",)
     code, detail = _code_and_detail(error)
     if place in _PARAMETER_PLACES:
@@ -108,7 +129,7 @@ def _fault(error: Mapping[str, Any]) -> Fault:
         if place == "query" and code == "extra_forbidden":
             code, detail = "unknown_parameter", _MESSAGES["unknown_parameter"]
         return Fault(code, detail, parameter=f"{place}.{_printable(name)}")
-    pointer = "".join(f"/{_escaped(part)}" for part in rest)
+    pointer = "".join(f"/{_escaped(part)}" for part in _without_tags(rest, body, str(error["type"])))
     return Fault(code, detail, pointer=pointer)
 
 

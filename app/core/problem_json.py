@@ -52,7 +52,7 @@ def problem_of(exc: Exception) -> Problem:
     if isinstance(exc, Problem):
         return exc
     if isinstance(exc, RequestValidationError):
-        return validation_problem(exc.errors())
+        return validation_problem(exc.errors(), exc.body)
     if isinstance(exc, HTTPException):
         if isinstance(exc.__cause__, Problem):  # FastAPI renames whatever a body raises while it is read
             return exc.__cause__

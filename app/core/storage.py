@@ -142,11 +142,18 @@ class LocalStorage:
         return len(old)
 
 
+def private_folder(directory: Path) -> None:
+    """Mkdir's mode reaches the last folder only; evidence is nobody else's on any level."""
+    for folder in [*reversed(directory.parents), directory]:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
 class _Writing:
     """One upload on its way to the disk; every method blocks and runs in a thread."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(directory)
         self.path = directory / uuid4().hex
         self.file = self.path.open("xb")
         self.digest = hashlib.sha256()
@@ -180,7 +187,7 @@ class _LocallyReceived:
         await to_thread.run_sync(self._keep)
 
     def _keep(self) -> None:
-        self.final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.final.parent)
         # Two uploads of the same bytes may both arrive here; replacing equal bytes by equal bytes harms no reader.
         if self.path.exists():
             self.path.replace(self.final)

@@ -117,7 +117,7 @@ class DeadlineIn(Api):
 
 class MeasureSpec(Api):
     content: LongText
-    kind: Code | None = None
+    kind: Annotated[Code, Field(max_length=40)] | None = None
     unit_id: UUID | None = None
     person_id: UUID | None = None
     due_on: Day | None = None

@@ -38,7 +38,7 @@ from app.trail.envelope import Entry, Head
 from app.trail.record import record_items
 
 CITE = """
-UPDATE evidence e SET cited = true FROM unnest($1::uuid[], $2::uuid[]) AS n(item_id, id)
+UPDATE evidence e SET cited = true, changed_seq = n.seq FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS n(item_id, id, seq)
 WHERE e.item_id = n.item_id AND e.id = n.id AND NOT e.cited
 """
 RECOUNT = """
@@ -178,9 +178,9 @@ async def _write_children(tx: Tx, changes: Sequence[Change]) -> None:
             await update_child(tx, change, update)
     for (table, _), rows in groups.items():
         await tx.insert(table, rows)
-    cited = [(change.row["id"], evidence) for change in changes for evidence in change.cites]
+    cited = [(change.row["id"], evidence, change.seq) for change in changes for evidence in change.cites]
     if cited:
-        await tx.execute(CITE, [item for item, _ in cited], [evidence for _, evidence in cited])
+        await tx.execute(CITE, *(list(column) for column in zip(*cited, strict=True)))
 
 
 async def update_child(tx: Tx, change: Change, update: ChildUpdate) -> None:
@@ -242,7 +242,9 @@ async def advance(tx: Tx, actor: Actor, steps: Sequence[Step], *, dry_run: bool 
         people |= people_of(row)
         units |= units_of(row)
     gathered, calendar = await gather(tx, list(rows), people, units, clock.beijing_date(now))
-    outcomes = [await _judge(tx, actor, step, rows, gathered, calendar, now) for step in steps]
+    # An item that is itself on the move can take nothing in: two merging into each other would both be gone.
+    still = {item_id: row for item_id, row in rows.items() if item_id not in {step.item_id for step in steps}}
+    outcomes = [await _judge(tx, actor, step, rows.get(step.item_id), still, gathered, calendar, now) for step in steps]
     if dry_run:
         return [outcome if isinstance(outcome, Problem) else _told(outcome, step, None) for outcome, step in
                 zip(outcomes, steps, strict=True)]  # fmt: skip
@@ -253,9 +255,9 @@ async def advance(tx: Tx, actor: Actor, steps: Sequence[Step], *, dry_run: bool 
 
 
 async def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered once for all
-    tx: Tx, actor: Actor, step: Step, rows: Rows, gathered: Mapping[UUID, Row], calendar: Calendar, now: datetime
-) -> Problem | Facts:
-    row = rows.get(step.item_id)
+    tx: Tx, actor: Actor, step: Step, row: Mapping[str, Any] | None, others: Rows, gathered: Mapping[UUID, Row],
+    calendar: Calendar, now: datetime,
+) -> Problem | Facts:  # fmt: skip
     if row is None:
         return Problem("not_found")
     try:
@@ -267,7 +269,7 @@ async def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered
     seen = {
         item_id: Related(item_id, State(other["state"]), other["ledger_id"])
         for item_id in step.related_ids
-        if (other := rows.get(item_id)) is not None and await item_in_scope(tx, actor, item_id)
+        if (other := others.get(item_id)) is not None and await item_in_scope(tx, actor, item_id)
     }
     facts = build_facts(step, actor, played, row, gathered[step.item_id], calendar, now, seen, similar)
     return refusal(unmet(transition, facts)) or facts
@@ -328,7 +330,8 @@ async def _hand_origins(tx: Tx, actor: Actor, effects: Sequence[Effect], rows: R
             await save(tx, actor, [Change(target, {}, touch.event, touch.fields)], calendar)
             giver = rows[touch.take_origins_of]
             await tx.execute(MOVE_ORIGINS, giver["id"], touch.item_id)
-            await tx.insert(ItemOrigin, [_origin(giver, touch.item_id, tx.at)])
+            if touch.own_source_too:
+                await tx.insert(ItemOrigin, [_origin(giver, touch.item_id, tx.at)])
 
 
 def _origin(giver: Mapping[str, Any], target_id: UUID, at: datetime | None) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Touch:
     event: str
     fields: Mapping[str, Any]
     take_origins_of: UUID
+    own_source_too: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ def _report_completion(f: Facts) -> Effect:
 
 
 def _back_to_work(f: Facts) -> Effect:
-    return Effect({"completed_at": None}, plain(f.data))
+    return Effect({"completed_at": None, "policy_version": None}, plain(f.data))
 
 
 def _pass_verification(f: Facts) -> Effect:

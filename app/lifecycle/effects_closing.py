@@ -12,6 +12,7 @@ from app.lifecycle.action_data import plain
 from app.lifecycle.effect import ChildUpdate, Effect
 from app.lifecycle.effects_common import due_changes
 from app.lifecycle.facts import Facts
+from app.lifecycle.parties import Party
 from app.lifecycle.states import Action, Gate, GateStatus, State
 from app.lifecycle.transitions import BY_ACTION
 from app.tables.closeout import Approval, GateResult, Objection
@@ -28,8 +29,16 @@ _FROZEN = (
 )  # fmt: skip
 
 
+def _step(f: Facts) -> int:
+    """The step a signature belongs to: any role of the chain may reject, and then does so in its own name."""
+    step: int = f.item["chain_step"]
+    if Party.CHAIN_STEP in f.parties:
+        return step
+    return next((place for place, role in enumerate(f.item["chain"]) if Party(role) in f.parties), step)
+
+
 def _signature(f: Facts, opinion: str, comment: str | None) -> tuple[type[Approval], dict[str, Any]]:
-    step = f.item["chain_step"]
+    step = _step(f)
     return Approval, {
         "id": uuid7(), "cycle": f.item["cycle"], "submission_no": f.item["submission_no"],
         "closing_round": f.item["closing_round"], "purpose": "closure", "step": step + 1,
@@ -88,11 +97,11 @@ def plain_value(value: Any) -> Any:
 
 
 def _reject(f: Facts) -> Effect:
-    effect = Effect(fields={"step": f.item["chain_step"] + 1, **plain(f.data)})
+    effect = Effect(fields={"step": _step(f) + 1, **plain(f.data)})
     effect.inserts.append(_signature(f, "disagree", f.data.reason))
     effect.changes["chain_step"] = 0
     if f.data.to_state == "rectifying":
-        effect.changes["completed_at"] = None
+        effect.changes |= {"completed_at": None, "policy_version": None}
     for gate in f.data.gates:
         effect.changes[f"gate_{gate}"] = GateStatus.PENDING.value
         effect.inserts.append((
@@ -115,7 +124,9 @@ def _finish_notice(f: Facts) -> Effect:
 
 def _uphold(f: Facts) -> Effect:
     ruling = {"ruling": "upheld", "ruling_reason": f.data.reason, "ruled_by": f.actor_person_id, "ruled_at": f.now}
-    changes = {"completed_at": None, "disposition": None, "notice_started_on": None, "notice_ends_on": None}
+    changes: dict[str, Any] = dict.fromkeys(
+        ("completed_at", "policy_version", "disposition", "notice_started_on", "notice_ends_on")
+    )
     return Effect(changes, plain(f.data), updates=[ChildUpdate(Objection, {"id": f.data.objection_id}, ruling)])
 
 

@@ -45,7 +45,7 @@ def _register(f: Facts) -> Effect:
 
 def _merge(f: Facts) -> Effect:
     moved = {"from_item_id": str(f.item["id"]), "from_number": f.item["number"]}
-    touch = Touch(f.data.target_id, "item.origins_received", moved, f.item["id"])
+    touch = Touch(f.data.target_id, "item.origins_received", moved, f.item["id"], own_source_too=True)
     return Effect({"merged_into_id": f.data.target_id}, plain(f.data), touches=[touch])
 
 
@@ -72,7 +72,9 @@ def _void(f: Facts) -> Effect:
     effect = Effect({"disposition": f.data.reason_code.value}, plain(f.data))
     if f.foreign_origins:
         moved = {"from_item_id": str(f.item["id"]), "from_number": f.item["number"]}
-        effect.touches.append(Touch(f.data.rehome_to_id, "item.origins_received", moved, f.item["id"]))
+        effect.touches.append(
+            Touch(f.data.rehome_to_id, "item.origins_received", moved, f.item["id"], own_source_too=False)
+        )
     return effect
 
 

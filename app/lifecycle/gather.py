@@ -51,7 +51,7 @@ SELECT i.id,
       'is_physical', c.is_physical) ORDER BY c.position, c.id), '[]')
       FROM criterion c WHERE c.item_id = i.id AND c.cycle = i.cycle))
   WHERE i.state IN ('assigned', 'planning')) AS plan_content,
- (SELECT coalesce(json_agg(json_build_array(g.gate, g.part, g.result, g.judge_id) ORDER BY g.changed_seq), '[]')
+ (SELECT coalesce(json_agg(json_build_array(g.gate, g.part, g.result, g.judge_id, g.on_behalf_of) ORDER BY g.changed_seq), '[]')
     FROM gate_result g WHERE g.item_id = i.id AND g.submission_no = i.submission_no) AS gates,
  (SELECT coalesce(json_agg(json_build_array(a.purpose, a.role, a.opinion, a.step, a.signer_id, a.closing_round,
       a.recorded_at, a.on_behalf_of) ORDER BY a.changed_seq), '[]')
@@ -85,7 +85,8 @@ SELECT i.id,
    WHERE rg.person_id = ANY($2) AND rg.revoked_at IS NULL AND rg.starts_on <= $4
      AND (rg.ends_on IS NULL OR rg.ends_on >= $4) AND cardinality(i.chain) > 0
      AND rg.role = i.chain[cardinality(i.chain)]
-     AND rg.unit_id = ANY(lu.ancestors || coalesce(le.ancestors, '{}'))) AS last_step,
+     AND rg.unit_id = ANY(CASE WHEN rg.role = 'leader' THEN lu.ancestors || coalesce(le.ancestors, '{}')
+       ELSE lu.ancestors END)) AS last_step,
  (SELECT coalesce(json_agg(p.id), '[]') FROM person p WHERE p.id = ANY($2) AND p.active) AS people,
  (SELECT coalesce(json_agg(u.id), '[]') FROM unit u WHERE u.id = ANY($3)
    AND (u.active_until IS NULL OR u.active_until >= $4)) AS units
@@ -175,9 +176,10 @@ def conflicts_of(item: Mapping[str, Any], row: Row, persons: frozenset[UUID]) ->
     named |= {_uuid(measure[3]) for measure in row["measures"]}
     chain = item["chain"]
     last = {
-        _uuid(a[4])
+        _uuid(who)
         for a in row["approvals"]
         if a[0] == "closure" and a[5] == item["closing_round"] and a[3] == len(chain)
+        for who in (a[4], a[7])
     }
     return Conflicts(
         persons=persons,
@@ -194,7 +196,8 @@ def conflicts_of(item: Mapping[str, Any], row: Row, persons: frozenset[UUID]) ->
 
 
 def _judges(gates: Sequence[Sequence[Any]], gate: str, part: str) -> frozenset[UUID]:
-    return frozenset(UUID(g[3]) for g in gates if g[0] == gate and g[1] == part and g[3])
+    """What a delegate judged counts for the principal as well."""
+    return frozenset(UUID(who) for g in gates if g[0] == gate and g[1] == part for who in (g[3], g[4]) if who)
 
 
 def related_of(rows: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, f.Related]:

@@ -33,6 +33,13 @@ def classified(f: Facts) -> Iterator[Unmet]:
     for name, zh in names.items():
         if getattr(f.data, name) is None and f.item[name] is None:
             yield Unmet(f"register.{name}_missing", Text(f"尚未确定{zh}", f"{name} is not set"), OFFICE)
+    was = f.item["confidentiality"]
+    levels = {was, f.data.confidentiality or was}
+    if Confidentiality.SECRET_STUB in levels and (len(levels) > 1 or f.data.major_matter is not None):
+        text = Text(
+            "涉密占位问题须单独起草，立账时不能改设也不得填写文字", "a secret stub is drafted as one and takes no text"
+        )
+        yield Unmet("register.secret_stub", text, OFFICE)
 
 
 def ledger_is_open(f: Facts) -> Iterator[Unmet]:
@@ -74,6 +81,9 @@ def merge_target_fits(f: Facts) -> Iterator[Unmet]:
 def two_children(f: Facts) -> Iterator[Unmet]:
     if len(f.data.children) < 2:  # noqa: PLR2004 - splitting into one is no splitting
         yield Unmet("split.too_few", Text("拆分至少要有两个问题", "a split needs at least two children"), OFFICE)
+    if f.item["confidentiality"] == Confidentiality.SECRET_STUB:
+        text = Text("涉密占位问题没有文字，不能拆分", "a secret stub has no text that could be split")
+        yield Unmet("split.secret_stub", text, OFFICE)
     unknown = {child.responsible_unit_id for child in f.data.children if child.responsible_unit_id} - f.known_units
     if unknown:
         yield Unmet(
@@ -128,16 +138,15 @@ def deadline_structured(f: Facts) -> Iterator[Unmet]:
         )
     if deadline.kind is DeadlineKind.DAYS and deadline.day_type is DayType.WORKING:
         try:
-            resolve(deadline, f.today, f.calendar, f.policy.immediate_days)
+            resolve(deadline, f.occurred_on, f.calendar, f.policy.immediate_days)
         except CalendarUncertain as uncertain:
             text = Text(f"{uncertain.year} 年工作日历尚未载入", f"no working-day calendar for {uncertain.year}")
             yield Unmet("deadline.calendar_uncertain", text, OFFICE)
 
 
 def may_still_decline(f: Facts) -> Iterator[Unmet]:
-    ruled = any(
-        a.purpose == "assignment" and a.role == "first_responsible" and a.opinion == "agree" for a in f.approvals
-    )
+    rulings = [a.opinion for a in f.approvals if a.purpose == "assignment" and a.role == "first_responsible"]
+    ruled = rulings[-1:] == ["agree"]
     if f.item["decline_count"] >= DECLINE_TIMES and not ruled:
         text = Text("已退单两次，须由第一责任人裁定", "declined twice already: the first responsible decides")
         yield Unmet("decline_assignment.too_often", text, ("first_responsible",))

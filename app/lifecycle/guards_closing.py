@@ -102,6 +102,12 @@ def sustain_approved(f: Facts) -> Iterator[Unmet]:
         yield Unmet("sustain.not_approved", text, ("first_responsible",))
 
 
+def sustain_decided(f: Facts) -> Iterator[Unmet]:
+    if f.major and not any(d.purpose == "sustain" and d.result == "passed" for d in f.decisions):
+        text = Text("三重一大事项转长期坚持须经集体决策", "a body must decide that a major matter is sustained")
+        yield Unmet("decision.sustain_missing", text, OFFICE)
+
+
 def review_within_half_year(f: Facts) -> Iterator[Unmet]:
     on = f.data.next_review_on
     if on is not None and (on <= f.today or on > f.today + MONTHS_BETWEEN_REVIEWS):
@@ -118,7 +124,7 @@ def reclassification_allowed(f: Facts) -> Iterator[Unmet]:
     data, item = f.data, f.item
     now = Confidentiality(item["confidentiality"])
     wanted = data.confidentiality or now
-    if Confidentiality.SECRET_STUB in {now, wanted} and now is not wanted:
+    if Confidentiality.SECRET_STUB in {now, wanted} and (now is not wanted or data.major_matter is not None):
         text = Text("涉密占位问题须另行登记，不能调整", "a secret stub is registered anew, never reclassified")
         yield Unmet("reclassify.secret_stub", text, OFFICE)
     weighty = wanted.rank < now.rank or data.drop_major_matter
@@ -162,6 +168,21 @@ def reopen_reason_fits(f: Facts) -> Iterator[Unmet]:
     if not offices & f.parties and f.data.reason_code != "rebound":
         text = Text("牵头单位只能自报问题反弹", "the lead unit may report its own rebound only")
         yield Unmet("reopen.own_rebound_only", text, OFFICE)
+
+
+def reopened_measures_known(f: Facts) -> Iterator[Unmet]:
+    people = {measure.person_id for measure in f.data.measures} - {None}
+    if people - f.known_people:
+        yield Unmet(
+            "reference.person_unknown",
+            Text("措施责任人不存在或已停用", "a person does not exist or is inactive"),
+            OFFICE,
+        )
+    units = {measure.unit_id for measure in f.data.measures} - {None}
+    if units - f.known_units:
+        yield Unmet(
+            "reference.unit_unknown", Text("措施责任单位不存在或已停用", "a unit does not exist or is inactive"), OFFICE
+        )
 
 
 def void_justified(f: Facts) -> Iterator[Unmet]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,15 +22,13 @@ from app.lifecycle.parties import Party, anchors, parties
 from app.lifecycle.states import Action, State
 from app.lifecycle.transitions import BY_ACTION, NEED_DATA, Transition
 
-_ROLE_OF_PARTY: Mapping[Party, Role] = {
-    Party.SUPERVISION_OFFICE: Role.SUPERVISION_OFFICE,
-    Party.LEADER: Role.LEADER,
-    Party.FIRST_RESPONSIBLE: Role.FIRST_RESPONSIBLE,
-    Party.VERIFIER: Role.VERIFIER,
-    Party.DISCIPLINE_OFFICE: Role.DISCIPLINE_OFFICE,
-    Party.LEAD_UNIT: Role.UNIT_HEAD,
-    Party.LEAD_UNIT_HEAD: Role.UNIT_HEAD,
+_ROLES_OF_PARTY: Mapping[Party, tuple[Role, ...]] = {
+    Party.LEADER: (Role.LEADER,),
+    Party.FIRST_RESPONSIBLE: (Role.FIRST_RESPONSIBLE,),
+    Party.LEAD_UNIT: (Role.UNIT_HEAD, Role.LIAISON),
+    Party.LEAD_UNIT_HEAD: (Role.UNIT_HEAD,),
 }
+"""The lendable roles by which a party is played; the signers of a chain are in the row."""
 NOT_YOURS = Text("您在该问题上没有办理这一操作的职责", "You have no part in this item that allows the action")
 NO_SUCH_PRINCIPAL = Text("您没有受该人委托", "You hold no delegation of that person")
 
@@ -58,12 +56,14 @@ class Step:
         names = ("responsible_person_id", "liaison_id", "from_person_id", "to_person_id", "decider_id")
         found = {getattr(self.data, name, None) for name in names} | {self.on_behalf_of}
         found |= set(getattr(self.data, "accountable_leader_ids", None) or ())
+        found |= {measure.person_id for measure in getattr(self.data, "measures", ())}
         return {person for person in found if person}
 
     def units(self) -> set[UUID]:
         found = {getattr(self.data, name, None) for name in ("lead_unit_id", "responsible_unit_id")}
         found |= set(getattr(self.data, "cooperating_unit_ids", None) or ())
         found |= {child.responsible_unit_id for child in getattr(self.data, "children", ())}
+        found |= {measure.unit_id for measure in getattr(self.data, "measures", ())}
         return {unit for unit in found if unit}
 
 
@@ -129,15 +129,26 @@ def build_facts(  # noqa: PLR0913, PLR0917 - the parts a judgement is made of, e
 
 
 def lent_by(actor: Actor, action: Action, row: Mapping[str, Any]) -> UUID | None:
-    """Whose role is being used where the actor's own grants would not do: both names are kept."""
-    for party in BY_ACTION[action].by:
-        role = _ROLE_OF_PARTY.get(party)
-        if party is Party.CHAIN_STEP and row["state"] == State.CLOSING:
-            role = Role(row["chain"][row["chain_step"]])
-        principal = None if role is None else actor.standing_in(role, anchors(role, row))
-        if principal is not None:
-            return principal
+    """Whose role is being used where the actor's own grants would not do: both names are kept.
+
+    The first responsible's word is more than an office's, so whoever lent it is named even beside an own role.
+    """
+    own = replace(actor, grants=tuple(grant for grant in actor.grants if grant.principal_id is None))
+    by = BY_ACTION[action].by
+    for party in sorted(by & {Party.FIRST_RESPONSIBLE} if by & parties(own, row) else by):
+        for role in _roles_of(party, row):
+            principal = actor.standing_in(role, anchors(role, row))
+            if principal is not None:
+                return principal
     return None
+
+
+def _roles_of(party: Party, row: Mapping[str, Any]) -> Sequence[Role]:
+    if row["state"] == State.CLOSING and party is Party.CHAIN_STEP:
+        return (Role(row["chain"][row["chain_step"]]),)
+    if row["state"] == State.CLOSING and party is Party.CHAIN_MEMBER:
+        return tuple(Role(name) for name in row["chain"])
+    return _ROLES_OF_PARTY.get(party, ())
 
 
 def unmet(transition: Transition, facts: f.Facts, *, with_data: bool = True) -> list[f.Unmet]:

@@ -89,6 +89,7 @@ def item_out(row: Mapping[str, Any], actor: Actor, today: date) -> ItemOut:
     turns = stored_turns(row["blue_from"], row["yellow_from"], row["red_from"], row["light_reasons"])
     late = overdue_days(row["due_on"], today) if state in OPEN else 0
     shown = dict(row)
+    shown["title"] = row["title"] or None
     masked = _mask(shown)
     played = parties(actor, row)
     return ItemOut.model_validate(

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Integer,
     String,
     Text,
@@ -104,3 +105,14 @@ def period(start: str, end: str) -> CheckConstraint:
 
 def day_key() -> Any:
     return Field(sa_column=Column(Date, primary_key=True))
+
+
+def recorded(table: str) -> ForeignKeyConstraint:
+    """The tripwire: a row whose last change has no event of its item cannot be committed."""
+    return ForeignKeyConstraint(
+        ["item_id", "changed_seq"],
+        ["event.subject_id", "event.seq"],
+        name=f"fk_{table}_event",
+        deferrable=True,
+        initially="DEFERRED",
+    )

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from app.tables.base import day, document, instant, integer, key, line, one_of, prose, ref, uuid_, uuids
-from app.tables.rectify import recorded, within_item
+from app.tables.base import day, document, instant, integer, key, line, one_of, prose, recorded, ref, uuid_, uuids
+from app.tables.rectify import within_item
 
 GATES = ("problem_solved", "rectification_adequate", "people_satisfied")
 

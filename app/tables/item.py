@@ -19,6 +19,7 @@ from app.tables.base import (
     line,
     one_of,
     prose,
+    recorded,
     ref,
     uuid_,
     uuids,
@@ -64,7 +65,10 @@ class Item(SQLModel, table=True):
         one_of("gate_problem_solved", GATE_STATUS),
         one_of("gate_rectification_adequate", GATE_STATUS),
         one_of("gate_people_satisfied", GATE_STATUS),
-        CheckConstraint("(number IS NULL) = (state IN ('draft','submitted','declined'))", name="number_by_state"),
+        CheckConstraint(
+            "number IS NOT NULL OR state IN ('draft','submitted','declined','merged','transferred')", name="numbered"
+        ),
+        CheckConstraint("number IS NULL OR state NOT IN ('draft','submitted','declined')", name="unnumbered"),
         CheckConstraint("version >= 1 AND cycle >= 1", name="counters"),
         UniqueConstraint("ledger_id", "number"),
         ForeignKeyConstraint(
@@ -230,6 +234,7 @@ class ItemCycle(SQLModel, table=True):
     """A finished cycle as it stood when it was closed; reopening starts the next one and never touches this."""
 
     __tablename__ = "item_cycle"
+    __table_args__ = (recorded("item_cycle"),)
     item_id: UUID = ref("item.id", primary=True)
     cycle: int = integer_key()
     closed_at: datetime = instant()
@@ -242,7 +247,7 @@ class DuplicateVerdict(SQLModel, table=True):
     """The registrar's answer on each candidate that looked like the same problem."""
 
     __tablename__ = "duplicate_verdict"
-    __table_args__ = (one_of("verdict", ("different", "same_fact", "recurrence")),)
+    __table_args__ = (recorded("duplicate_verdict"), one_of("verdict", ("different", "same_fact", "recurrence")))
     item_id: UUID = ref("item.id", primary=True)
     candidate_id: UUID = ref("item.id", primary=True)
     verdict: str = line(16)

@@ -7,18 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.tables.base import day, document, flag, instant, integer, key, line, one_of, prose, ref, uuid_, uuids
-
-
-def recorded(table: str) -> ForeignKeyConstraint:
-    """The tripwire: a row whose last change has no event of its item cannot be committed."""
-    return ForeignKeyConstraint(
-        ["item_id", "changed_seq"],
-        ["event.subject_id", "event.seq"],
-        name=f"fk_{table}_event",
-        deferrable=True,
-        initially="DEFERRED",
-    )
+from app.tables.base import day, document, flag, instant, integer, key, line, one_of, prose, recorded, ref, uuid_, uuids
 
 
 def within_item(column: str, table: str) -> ForeignKeyConstraint:

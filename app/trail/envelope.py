@@ -5,7 +5,7 @@ Bodies are evidence, so v1 never changes; another envelope would be a v2 beside 
 Always present:
   v        1
   id       of the event, UUIDv7
-  subject  {kind, id}; kind is `item` or the name of a configuration object (`policy`, `role_grant`, `api_key` …)
+  subject  {kind, id}; kind is `item` or the name of a configuration object (`ledger`, `role_grant`, `api_key` …)
   seq      1, 2, 3 … within the subject
   prev     hex leaf hash of the subject's event seq - 1; 64 zeros when seq is 1
   type     what happened, past tense, `kind.verb`

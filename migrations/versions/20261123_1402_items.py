@@ -101,7 +101,8 @@ UP = (
         CONSTRAINT ck_item_gate_problem_solved CHECK (gate_problem_solved IN ('pending','passed','failed','waived','not_evaluable')),
         CONSTRAINT ck_item_gate_rectification_adequate CHECK (gate_rectification_adequate IN ('pending','passed','failed','waived','not_evaluable')),
         CONSTRAINT ck_item_gate_people_satisfied CHECK (gate_people_satisfied IN ('pending','passed','failed','waived','not_evaluable')),
-        CONSTRAINT ck_item_number_by_state CHECK ((number IS NULL) = (state IN ('draft','submitted','declined'))),
+        CONSTRAINT ck_item_numbered CHECK (number IS NOT NULL OR state IN ('draft','submitted','declined','merged','transferred')),
+        CONSTRAINT ck_item_unnumbered CHECK (number IS NULL OR state NOT IN ('draft','submitted','declined')),
         CONSTRAINT ck_item_counters CHECK (version >= 1 AND cycle >= 1),
         CONSTRAINT uq_item_ledger_id_number UNIQUE (ledger_id, number),
         CONSTRAINT fk_item_event FOREIGN KEY(id, version) REFERENCES event (subject_id, seq) DEFERRABLE INITIALLY DEFERRED,
@@ -140,6 +141,8 @@ UP = (
         changed_seq INTEGER NOT NULL,
         CONSTRAINT pk_duplicate_verdict PRIMARY KEY (item_id, candidate_id),
         CONSTRAINT ck_duplicate_verdict_verdict CHECK (verdict IN ('different','same_fact','recurrence')),
+        CONSTRAINT fk_duplicate_verdict_event FOREIGN KEY(item_id, changed_seq) REFERENCES event (subject_id, seq)
+            DEFERRABLE INITIALLY DEFERRED,
         CONSTRAINT fk_duplicate_verdict_item_id_item FOREIGN KEY(item_id) REFERENCES item (id),
         CONSTRAINT fk_duplicate_verdict_candidate_id_item FOREIGN KEY(candidate_id) REFERENCES item (id)
     )
@@ -153,6 +156,8 @@ UP = (
         snapshot JSONB NOT NULL,
         changed_seq INTEGER NOT NULL,
         CONSTRAINT pk_item_cycle PRIMARY KEY (item_id, cycle),
+        CONSTRAINT fk_item_cycle_event FOREIGN KEY(item_id, changed_seq) REFERENCES event (subject_id, seq)
+            DEFERRABLE INITIALLY DEFERRED,
         CONSTRAINT fk_item_cycle_item_id_item FOREIGN KEY(item_id) REFERENCES item (id)
     )
     """,

@@ -57,7 +57,7 @@ async def guarded(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     router = APIRouter(route_class=StrictRoute)
 
     @router.get("/probe/{item_id}")
-    async def probe(of: Annotated[ItemReading, Depends(item_reading(Permission.SURVEY_RECORD))]) -> Response:
+    async def probe(of: Annotated[ItemReading, Depends(item_reading(Permission.GATE_JUDGE))]) -> Response:
         return Response(str(of.item_id))
 
     from app.main import create_app

@@ -26,10 +26,9 @@ from app.access.scope import (
     shape_for,
     visible_sql,
 )
-from app.lifecycle.side_tables import sync_persons
 from app.core import clock
 from app.core.errors import Problem
-from app.core.ids import uuid7
+from app.lifecycle.side_tables import sync_persons
 from app.tables.organisation import ApiKey
 from tests.support.organisation import LONG_AGO, STAMPS, Organisation, Someone
 

@@ -147,7 +147,7 @@ def template(server: Server) -> str:
     return name
 
 
-def _clone(server: Server, template: str) -> Clone:
+def clone(server: Server, template: str) -> Clone:
     name = f"{server.prefix}{uuid.uuid4().hex[:12]}"
     server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy OWNER {embedded_postgres.OWNER}')
     return Clone(name, server.app(name), server.superuser(name))
@@ -156,15 +156,15 @@ def _clone(server: Server, template: str) -> Clone:
 @pytest.fixture(scope="session")
 def shared_database(server: Server, template: str) -> Clone:
     """The worker's own copy, for tests that bring their own unit tree and ledger and count nothing globally."""
-    return _clone(server, template)
+    return clone(server, template)
 
 
 @pytest.fixture
 def database(server: Server, template: str) -> Iterator[Clone]:
     """A copy for this test alone: for what counts globally, races, breaks things or looks at the whole history."""
-    clone = _clone(server, template)
-    yield clone
-    server.execute(f'DROP DATABASE IF EXISTS "{clone.name}" WITH (FORCE)')
+    own = clone(server, template)
+    yield own
+    server.execute(f'DROP DATABASE IF EXISTS "{own.name}" WITH (FORCE)')
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from app.access import keyfiles, tokens
 from app.access.actor import SYSTEM
-from app.lifecycle.side_tables import sync_persons
 from app.core.db import Database, Tx
 from app.core.ids import uuid7
+from app.lifecycle.side_tables import sync_persons
 from app.tables.item import FAR, Item, ItemUnit
 from app.tables.ledger import Ledger
 from app.tables.organisation import Account, Delegation, Person, Post, RoleGrant, Unit

@@ -171,6 +171,7 @@ def _readiness_out(facts: Facts, found: Readiness, movers: list[Any], language: 
             for g in found.gates
         ],
         guards=_missing(found.guards, language),
+        sod_fallback=facts.policy.sod_fallback,
         chain=[
             schemas.ChainStepOut(
                 step=link.step,

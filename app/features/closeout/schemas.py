@@ -15,6 +15,7 @@ from app.core.messages import refusal
 from app.core.models import Api, Out
 from app.core.paging import PageOf, PageQuery
 from app.features.closeout.rules import AnswerValue, SurveyKind
+from app.lifecycle.policy import SodFallback
 from app.lifecycle.schemas import NextMover
 from app.lifecycle.states import Action, Gate, GateStatus, State
 
@@ -320,4 +321,7 @@ class ClosingReadinessOut(Out):
     gates: list[GateReadinessOut]
     guards: list[MissingOut]
     chain: list[ChainStepOut]
+    sod_fallback: Annotated[
+        SodFallback, Field(description="无独立人员时由谁接手 · Where to look when nobody is independent")
+    ]
     next_movers: list[NextMover]

@@ -77,45 +77,38 @@ def _columns(body: schemas.ItemIn) -> dict[str, Any]:
     }  # fmt: skip
 
 
+UNKNOWN = {
+    "ledger_unknown": ("/ledger_id", Text("台账不存在", "the ledger does not exist")),
+    "ledger_archived": ("/ledger_id", Text("台账已归档", "the ledger is archived")),
+    "source_type_unknown": ("/source/type", Text("问题来源类型不存在", "unknown source type")),
+    "category_unknown": ("/category", Text("问题类别不存在", "unknown category")),
+    "unit_unknown": ("/responsible_unit_id", Text("单位不存在或已停用", "unknown unit")),
+}
+
+
 async def _references(
-    reader: Reader, ledger_id: UUID, source_type: str, version: int | None, category: str | None, units: Sequence[UUID | None]
-) -> Row:  # fmt: skip
+    reader: Reader,
+    ledger_id: UUID,
+    source_type: str,
+    version: int | None,
+    category: str | None,
+    units: Sequence[UUID | None],
+) -> Row:
     """What the draft points at; whatever does not exist is named, all of it at once."""
     wanted = [unit for unit in units if unit is not None]
     row = await reader.fetchrow(REFERENCES, ledger_id, source_type, version, category, wanted, clock.today())
     if row is None:
         raise Problem("not_found")
-    checks = (
-        (
-            row["ledger_status"] is not None,
-            "ledger_unknown",
-            "/ledger_id",
-            Text("台账不存在", "the ledger does not exist"),
-        ),
-        (
-            row["ledger_status"] != "archived",
-            "ledger_archived",
-            "/ledger_id",
-            Text("台账已归档", "the ledger is archived"),
-        ),
-        (
-            row["source_type"] is not None,
-            "source_type_unknown",
-            "/source/type",
-            Text("问题来源类型不存在", "unknown source type"),
-        ),
-        (row["category_known"], "category_unknown", "/category", Text("问题类别不存在", "unknown category")),
-        (
-            set(wanted) <= set(row["units"]),
-            "unit_unknown",
-            "/responsible_unit_id",
-            Text("单位不存在或已停用", "unknown unit"),
-        ),
-    )
-    faults = [
-        Fault(code, text, pointer=where, rule=f"reference.{code}") for fits, code, where, text in checks if not fits
-    ]
-    if faults:
+    wrong = {
+        "ledger_unknown": row["ledger_status"] is None,
+        "ledger_archived": row["ledger_status"] == "archived",
+        "source_type_unknown": row["source_type"] is None,
+        "category_unknown": not row["category_known"],
+        "unit_unknown": not set(wanted) <= set(row["units"]),
+    }
+    found = [(code, *UNKNOWN[code]) for code, is_wrong in wrong.items() if is_wrong]
+    if found:
+        faults = [Fault(code, text, pointer=where, rule=f"reference.{code}") for code, where, text in found]
         raise Problem("guards_unmet", faults=faults)
     return row
 
@@ -245,7 +238,8 @@ def _prepare(body: schemas.BatchIn, item: schemas.BatchItem, visible: set[UUID])
             {"action": body.action, "comment": item.comment, "occurred_at": item.occurred_at, "data": item.data}
         )
     except ValidationError as error:
-        return validation_problem([{**found, "loc": ("body", *found["loc"])} for found in error.errors()])
+        sent = {"action": body.action, "data": item.data}
+        return validation_problem([{**found, "loc": ("body", *found["loc"])} for found in error.errors()], sent)
     return step_of(item.id, parsed, f'"v{item.version}"')
 
 

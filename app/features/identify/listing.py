@@ -16,7 +16,6 @@ from uuid import UUID
 
 from app.access.authenticate import ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, restricted_predicate
-from app.core.errors import Problem
 from app.lifecycle.create import FAR_INSTANT
 from app.lifecycle.derived import NO_NUMBER
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL, PHASE_SQL
@@ -49,9 +48,9 @@ FILTERS: Final[dict[str, str]] = {
     "overdue": f"({OVERDUE_DAYS_SQL} > 0) = {{0}}::bool",
     "number": "i.number = ANY({0}::text[])",
     "external_ref": "i.external_system || ':' || i.external_id = ANY({0}::text[])",
-    "due_on_from": "i.due_sort >= {0}::date",
+    "due_on_from": "(i.due_sort >= {0}::date AND i.due_on IS NOT NULL)",
     "due_on_to": "i.due_sort <= {0}::date",
-    "registered_on_from": "i.registered_sort >= {0}::timestamptz",
+    "registered_on_from": "(i.registered_sort >= {0}::timestamptz AND i.registered_at IS NOT NULL)",
     "registered_on_to": "i.registered_sort < {0}::timestamptz",
     "completed_on_from": "i.completed_at >= {0}::timestamptz",
     "completed_on_to": "i.completed_at < {0}::timestamptz",
@@ -67,23 +66,27 @@ FILTERS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A sort column, its type, and the stored value that means "none": such rows come last in either direction."""
+    """A sort column, its type, and the stored value that means "none": such rows come last in either direction.
+
+    `literal` is that value in SQL; the driver stores the last day Python knows as infinity.
+    """
 
     column: str
     kind: str
-    none: str | date | datetime | None
+    none: str | date | datetime | None = None
+    literal: str = ""
 
 
 SORTS: Final = {
-    "due_on": Sort("due_sort", "date", FAR),
-    "updated_at": Sort("updated_at", "timestamptz", None),
-    "registered_at": Sort("registered_sort", "timestamptz", FAR_INSTANT),
-    "number": Sort("number_sort", "text", NO_NUMBER),
+    "due_on": Sort("due_sort", "date", FAR, "infinity"),
+    "updated_at": Sort("updated_at", "timestamptz"),
+    "registered_at": Sort("registered_sort", "timestamptz", FAR_INSTANT, FAR_INSTANT.isoformat()),
+    "number": Sort("number_sort", "text", NO_NUMBER, NO_NUMBER),
 }
 
 _SUMMARY: Final = f"""
 json_build_object('id', i.id, 'number', i.number, 'version', i.version, 'state', i.state, 'phase', {PHASE_SQL},
-  'title', CASE WHEN {UNMASKED} THEN i.title END, 'ledger_id', i.ledger_id, 'source_type', i.source_type,
+  'title', CASE WHEN {UNMASKED} THEN nullif(i.title, '') END, 'ledger_id', i.ledger_id, 'source_type', i.source_type,
   'category', i.category, 'severity', i.severity, 'lead_unit_id', i.lead_unit_id,
   'responsible_unit_id', i.responsible_unit_id, 'mode', i.mode, 'due_on', i.due_on, 'light', {LIGHT_SQL},
   'overdue_days', {OVERDUE_DAYS_SQL}, 'progress_percent', i.progress_percent, 'cycle', i.cycle,
@@ -149,8 +152,7 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
         where.append(f"(i.{order.column}, i.id) {sign} (${first}::{order.kind}, ${first + 1}::uuid)")
     if not keyset.startswith("asc") and order.none is not None:
         operator = "=" if keyset.startswith("tail") else "<"
-        none = order.none if isinstance(order.none, str) else order.none.isoformat()
-        where.append(f"i.{order.column} {operator} '{none}'::{order.kind}")
+        where.append(f"i.{order.column} {operator} '{order.literal}'::{order.kind}")
     page = (
         f"page AS MATERIALIZED (SELECT {_PAGE_COLUMNS} i.sort, row_number() OVER () AS place FROM (SELECT i.*, "
         f"i.{order.column} AS sort FROM item i WHERE {' AND '.join(where)} "
@@ -175,8 +177,6 @@ def keyset_of(query: Query) -> str:
     return f"{'tail' if in_tail else 'desc'}{onward}"
 
 
-def parse_sort(text: str) -> tuple[str, bool]:
-    name = text.removeprefix("-")
-    if name not in SORTS:
-        raise Problem("validation_failed")
-    return name, text.startswith("-")
+def tail_follows(query: Query) -> bool:
+    """Whether rows without a value come after the last row of what `keyset_of` walks."""
+    return SORTS[query.sort].none is not None and keyset_of(query).startswith("desc")

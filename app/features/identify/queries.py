@@ -20,7 +20,7 @@ from app.core.http import Request
 from app.core.messages import refusal
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
 from app.core.text import fold, query_tokens
-from app.features.identify.listing import Query, arguments, keyset_of, page_sql
+from app.features.identify.listing import SORTS, Query, arguments, keyset_of, page_sql
 from app.features.identify.schemas import DuplicateCandidate
 from app.lifecycle.gather import read_items
 from app.lifecycle.light import Light
@@ -190,7 +190,8 @@ async def _with_tail(
     request: Request, db: Database, credential: Any, wanted: Query, shape: Shape, row: Any
 ) -> tuple[str, Any]:
     """A descending page that ran out of rows with a value is filled from those without one."""
-    if row["found"] > wanted.limit or not keyset_of(wanted).startswith("desc"):
+    all_have_one = SORTS[wanted.sort].none is None
+    if row["found"] > wanted.limit or all_have_one or not keyset_of(wanted).startswith("desc"):
         return row["body"], row
     sql = page_sql(shape, wanted.filters, wanted.sort, "tail", total=False)
     missing = wanted.limit - row["found"]

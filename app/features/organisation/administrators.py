@@ -22,7 +22,7 @@ _ROOT: Final = "SELECT id FROM unit WHERE parent_id IS NULL ORDER BY created_at,
 _TAKEN: Final = "SELECT EXISTS (SELECT FROM account WHERE username = $1)"
 
 
-async def create_administrator(  # noqa: PLR0913 - what one is asked for at the shell
+async def create_administrator(
     db: Database, *, username: str, name: str, password: str, roles: Sequence[str], trial: bool
 ) -> UUID:
     """Gives the person's id; without any unit yet the root unit is made as well, to be renamed later.
@@ -45,14 +45,14 @@ async def create_administrator(  # noqa: PLR0913 - what one is asked for at the 
         if await tx.fetchval(_TAKEN, username):
             text = Text("该用户名已被使用", "This user name is taken")
             raise Problem("duplicate_value", faults=[Fault("duplicate_value", text, pointer="/username")])
-        person_id = await _put(tx, Person, "person", {"name": name, "active": True})
+        person_id = await _put(tx, Person, "person.created", {"name": name, "active": True})
         log_in = {"person_id": person_id, "username": username}
         kept = {"password_hash": hashed, "must_change_password": False, "active": True, "epoch": 1}
-        await _put(tx, Account, "account", log_in, kept)
+        await _put(tx, Account, "account.created", log_in, kept)
         unit_id = await tx.fetchval(_ROOT) or await _root(tx)
         for role in wanted:
             granted = {"person_id": person_id, "role": role.value, "unit_id": unit_id, "starts_on": clock.today()}
-            await _put(tx, RoleGrant, "role_grant", granted)
+            await _put(tx, RoleGrant, "role_grant.granted", granted)
         return person_id
 
     return await db.write(work)
@@ -61,17 +61,18 @@ async def create_administrator(  # noqa: PLR0913 - what one is asked for at the 
 async def _root(tx: Tx) -> UUID:
     unit_id = uuid7()
     told = {"id": unit_id, "code": ROOT_CODE, "name": "本单位", "sort_order": 0}
-    return await _put(tx, Unit, "unit", told, {"ancestors": [unit_id]})
+    return await _put(tx, Unit, "unit.created", told, {"ancestors": [unit_id]})
 
 
 async def _put(
-    tx: Tx, table: type[Any], kind: str, told: dict[str, Any], untold: dict[str, Any] | None = None
+    tx: Tx, table: type[Any], event: str, told: dict[str, Any], untold: dict[str, Any] | None = None
 ) -> UUID:
     """One row and the event that says so; what is `untold` stays out of the history."""
     row = {"id": uuid7(), **told, **(untold or {}), "version": 1, "created_at": tx.at, "updated_at": tx.at}
     await tx.insert(table, [row])
     fields = {field: value for field, value in told.items() if field != "id"}
-    await record(tx, SYSTEM, [Entry(kind, row["id"], f"{kind}.created", clock.now(), fields, ver=1)])
+    at = tx.at or clock.now()
+    await record(tx, SYSTEM, [Entry(event.partition(".")[0], row["id"], event, at, fields, ver=1)])
     made: UUID = row["id"]
     return made
 

@@ -11,7 +11,6 @@ from app.access import keyfiles, tokens
 from app.access.actor import Actor
 from app.access.guarding import Writing, permit, public, signed_in, writing
 from app.access.permissions import Permission
-from app.access.throttle import Throttle
 from app.core.db import Tx
 from app.core.http import Reply, StrictRoute, call_of, respond
 from app.core.openapi import ETAG, IF_MATCH, KEYLESS, problem_responses
@@ -24,15 +23,6 @@ Anyone = Annotated[Actor, Depends(signed_in())]
 Own = Annotated[Writing, Depends(writing(None))]
 Managing = Annotated[Writing, Depends(writing(Permission.ACCESS_MANAGE))]
 Looking = Annotated[Actor, Depends(permit(Permission.ACCESS_MANAGE))]
-
-
-def _throttle(request: Request) -> Throttle:
-    """One per service, made when somebody first signs in."""
-    state = request.app.state
-    if not hasattr(state, "throttle"):
-        state.throttle = Throttle()
-    found: Throttle = state.throttle
-    return found
 
 
 def _token(request: Request, session: tokens.Session) -> schemas.Token:
@@ -48,7 +38,7 @@ async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()]) 
     """A session of eight hours. After five wrong passwords in a quarter of an hour even the right one has to wait."""
     address = request.client.host if request.client else ""
     call = call_of(request)
-    session = await commands.sign_in(request.app.state.db, call, form, _throttle(request), address)
+    session = await commands.sign_in(request.app.state.db, call, form, request.app.state.throttle, address)
     return _token(request, session)
 
 
@@ -79,7 +69,7 @@ async def get_me(request: Request, actor: Anyone) -> schemas.Me:
 )  # fmt: skip
 async def change_password(request: Request, by: Own, data: schemas.PasswordChange) -> Response:
     """All sessions end; the answer holds the one to go on with."""
-    password_hash = await commands.check_password(by.db, by.actor, data, _throttle(request))
+    password_hash = await commands.check_password(by.db, by.actor, data, request.app.state.throttle)
 
     async def work(tx: Tx) -> Reply:
         session = await commands.change_password(tx, by.actor, password_hash)

