@@ -99,7 +99,7 @@ def scripted(statements: Sequence[Statement], scene: Scene, numbers: range, *, h
 
 
 def _filled(statement: Statement, scene: Scene, given: dict[int, str] | None = None) -> str:
-    sql = " ".join(statement.sql.split()).rstrip("; ")
+    sql = re.sub(r"'[^']*'", _colonless, " ".join(statement.sql.split()).rstrip("; "))
     given = given or {}
     if "pg_try_advisory_xact_lock" in sql:
         given = {1: "(random() * 1e15)::bigint"}
@@ -107,6 +107,11 @@ def _filled(statement: Statement, scene: Scene, given: dict[int, str] | None = N
         value = given.get(place) or scene.expression(statement.args[place - 1], statement.types[place - 1])
         sql = re.sub(rf"\${place}(?!\d)", lambda _, value=value: value, sql)
     return sql
+
+
+def _colonless(literal: re.Match[str]) -> str:
+    text = literal[0]
+    return f"E{text.replace(':', chr(92) + 'x3a')}" if ":" in text else text
 
 
 def _append(statement: Statement, scene: Scene) -> str:

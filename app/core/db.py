@@ -42,6 +42,10 @@ else:
     _Base = asyncpg.Connection  # generic in its stubs only
 
 
+class CommitRefusedError(Exception):
+    """Only tripwires are deferred: what the database refuses at the commit is our own fault and never the caller's."""
+
+
 class _Connection(_Base):
     def get_reset_query(self) -> str:
         """No session state is ever set, so giving a connection back must not cost a round trip."""
@@ -161,5 +165,13 @@ class Database:
         raise AssertionError("unreachable")
 
     async def _attempt(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        async with self.pool.acquire(timeout=3) as connection, connection.transaction():
-            return await work(Tx(connection))
+        worked = False
+        try:
+            async with self.pool.acquire(timeout=3) as connection, connection.transaction():
+                result = await work(Tx(connection))
+                worked = True
+        except asyncpg.IntegrityConstraintViolationError as error:
+            if worked:
+                raise CommitRefusedError("a deferred constraint refused the commit") from error
+            raise
+        return result

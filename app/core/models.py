@@ -14,4 +14,4 @@ class Api(BaseModel):
 class Out(BaseModel):
     """Base of every output model: each field is always present, null when empty."""
 
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True, frozen=True)
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True, frozen=True, serialize_by_alias=True)

@@ -6,6 +6,8 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from app.access.permissions import Role
 from app.core.fields import Instant
 from app.core.models import Out
@@ -68,7 +70,7 @@ class DeadlineOut(Out):
     kind: DeadlineKind
     date: dt.date | None
     days: int | None
-    count_from: CountFrom
+    count_from: CountFrom = Field(alias="from")
     day_type: DayType
     continuing: bool
     milestones: list[MilestoneOut]

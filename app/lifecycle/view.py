@@ -102,7 +102,7 @@ def item_out(row: Mapping[str, Any], actor: Actor, today: date) -> ItemOut:
             "major_matter": None
             if row["major_kind"] is None
             else {"kind": row["major_kind"], "basis": row["major_basis"]},
-            "deadline": None if row["deadline"] is None else _deadline(row["deadline"]),
+            "deadline": row["deadline"],
             "light": light_on(turns, today),
             "light_reasons": reasons_on(turns, today),
             "overdue": late > 0,
@@ -152,10 +152,6 @@ def _source(row: Mapping[str, Any]) -> dict[str, Any]:
         "document": row["source_document"], "document_no": row["source_document_no"], "quote": row["source_quote"],
         "path": row["source_path"], "fields": row["source_fields"],
     }  # fmt: skip
-
-
-def _deadline(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {**stored, "count_from": stored["from"]}
 
 
 def warnings(row: Mapping[str, Any]) -> list[str]:

@@ -74,23 +74,23 @@ UP = (
     )
     """,
     """
-    CREATE FUNCTION trail_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      RAISE EXCEPTION '% on % is refused: it only grows', TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
-    END
-    $$
-    """,
+CREATE FUNCTION trail_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% on % is refused: it only grows', TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+$$
+""",
     """
-    CREATE FUNCTION trail_version_step() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF NEW.version IS DISTINCT FROM OLD.version + 1 THEN
-        RAISE EXCEPTION 'version of % goes from % to % and not to the next', TG_TABLE_NAME, OLD.version, NEW.version
-          USING ERRCODE = 'integrity_constraint_violation';
-      END IF;
-      RETURN NEW;
-    END
-    $$
-    """,
+CREATE FUNCTION trail_version_step() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.version IS DISTINCT FROM OLD.version + 1 THEN
+    RAISE EXCEPTION 'version of % goes from % to % and not to the next', TG_TABLE_NAME, OLD.version, NEW.version
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END
+$$
+""",
     ("CREATE TRIGGER event_no_change BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION trail_refuse()"),
     "ALTER TABLE event ENABLE ALWAYS TRIGGER event_no_change",
     (

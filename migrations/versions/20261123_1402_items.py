@@ -140,9 +140,8 @@ UP = (
         decided_by UUID,
         changed_seq INTEGER NOT NULL,
         CONSTRAINT pk_duplicate_verdict PRIMARY KEY (item_id, candidate_id),
+        CONSTRAINT fk_duplicate_verdict_event FOREIGN KEY(item_id, changed_seq) REFERENCES event (subject_id, seq) DEFERRABLE INITIALLY DEFERRED,
         CONSTRAINT ck_duplicate_verdict_verdict CHECK (verdict IN ('different','same_fact','recurrence')),
-        CONSTRAINT fk_duplicate_verdict_event FOREIGN KEY(item_id, changed_seq) REFERENCES event (subject_id, seq)
-            DEFERRABLE INITIALLY DEFERRED,
         CONSTRAINT fk_duplicate_verdict_item_id_item FOREIGN KEY(item_id) REFERENCES item (id),
         CONSTRAINT fk_duplicate_verdict_candidate_id_item FOREIGN KEY(candidate_id) REFERENCES item (id)
     )
@@ -156,8 +155,7 @@ UP = (
         snapshot JSONB NOT NULL,
         changed_seq INTEGER NOT NULL,
         CONSTRAINT pk_item_cycle PRIMARY KEY (item_id, cycle),
-        CONSTRAINT fk_item_cycle_event FOREIGN KEY(item_id, changed_seq) REFERENCES event (subject_id, seq)
-            DEFERRABLE INITIALLY DEFERRED,
+        CONSTRAINT fk_item_cycle_event FOREIGN KEY(item_id, changed_seq) REFERENCES event (subject_id, seq) DEFERRABLE INITIALLY DEFERRED,
         CONSTRAINT fk_item_cycle_item_id_item FOREIGN KEY(item_id) REFERENCES item (id)
     )
     """,

@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 import app.tables
 from app.access.permissions import Role
 from app.core import migrate
+from app.core.db import Database
 from app.lifecycle import states
 from app.trail import ddl
 from tests.architecture.rules import ledgered_tables
@@ -177,3 +178,12 @@ async def test_the_service_may_write_tables_and_nothing_more(database: Clone) ->
     assert {name: sorted(privileges) for name, privileges in held.items()} == {
         name: sorted(privileges) for name, privileges in due.items()
     }
+
+
+async def test_a_migrated_database_protects_its_history_as_readiness_expects(database: Clone) -> None:
+    db = await Database.open(database.app_url, pool_size=1)
+    try:
+        assert await ddl.drift(db) == []
+        assert await ddl.separated(db)
+    finally:
+        await db.close()

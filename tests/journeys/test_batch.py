@@ -8,7 +8,10 @@ from tests.make.world import World, case
 
 
 def of(items: list[Json], action: str, mode: str, **data: Any) -> Json:
-    told = [{"id": item["id"], "version": item["version"], "client_ref": str(n), "data": data} for n, item in enumerate(items)]
+    told = [
+        {"id": item["id"], "version": item["version"], "client_ref": str(n), "data": data}
+        for n, item in enumerate(items)
+    ]
     return {"action": action, "mode": mode, "items": told}
 
 

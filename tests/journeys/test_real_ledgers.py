@@ -1,5 +1,6 @@
 """Whole ledgers as offices keep them, carried from their rows to closed; the same with one of our own invention."""
 
+import csv
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -8,12 +9,13 @@ import pytest
 
 from app.demo.client import Json
 from tests.make.ledger_carrier import ADDED, IMPORTED, LedgerCarrier
-from tests.make.ledger_rows import LedgerRow, coal, construction, environment, on_the_spot, sheets
+from tests.make.ledger_rows import LedgerRow, coal, construction, day_of, environment, on_the_spot, sheets
 from tests.make.refusals import refusal
 from tests.make.sample_ledger import SAMPLE_DEADLINES, write_sample_ledger
 from tests.make.world import World
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared/data/real-ledgers"
+PHRASES = SHARED.with_name("deadline-phrases.tsv")
 ENVIRONMENT_DEADLINES = {
     "2": date(2024, 12, 31), "3": date(2024, 12, 31), "4": date(2024, 9, 30), "5": date(2025, 12, 31),
     "6": date(2025, 12, 31), "7": date(2023, 9, 30), "8": date(2024, 12, 31), "9": date(2025, 9, 30),
@@ -79,6 +81,17 @@ async def test_a_real_ledger_is_registered_row_by_row_and_carried_to_closed(worl
         assert due == ENVIRONMENT_DEADLINES
         assert (items[0]["deadline"]["kind"], items[0]["deadline"]["continuing"]) == ("immediate", True)
         assert items[0]["next_look_back_on"] is not None
+
+
+@pytest.mark.skipif(not PHRASES.is_file(), reason="the collected wordings are not distributed with the project")
+def test_the_days_read_here_are_those_people_read_in_the_same_wordings() -> None:
+    with PHRASES.open(encoding="utf-8", newline="") as lines:
+        told = [row for row in csv.DictReader(lines, delimiter="\t") if row["kind"] == "date" and not row["start"]]
+    read = {row["phrase"]: day for row in told if (day := day_of(row["phrase"])) is not None}
+    assert len(read) > 30
+    assert {phrase: day.isoformat() for phrase, day in read.items()} == {
+        row["phrase"]: row["date"] for row in told if row["phrase"] in read
+    }
 
 
 async def test_our_own_sample_ledger_takes_the_same_way(world: World, tmp_path: Path) -> None:

@@ -100,10 +100,10 @@ class LedgerCarrier:
             await self._move(office, "register", answers)
 
     def _draft(self, row: LedgerRow) -> Json:
-        source: Json = {"type": self.source, "document": row.source or None, "document_no": row.document_no or None}
+        source: Json = {"type": self.source, "document": line(row.source), "document_no": line(row.document_no)}
         return {
             "ledger_id": self.world.made.ledgers[self.ledger],
-            "title": " ".join(row.text.split())[:60],
+            "title": str(line(row.text))[:60],
             "description": row.text,
             "source": {**source, "path": [row.serial]},
             "found_on": row.found_on and row.found_on.isoformat(),
@@ -174,11 +174,21 @@ def parts(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield whole[start : start + size]
 
 
+def line(cell: str) -> str | None:
+    """A cell with line breaks as one line; nothing for a blank one."""
+    return " ".join(cell.split()) or None
+
+
 def deadline_of(row: LedgerRow) -> Json:
     """What a person would confirm the wording to mean; without one, the office sets sixty days and says so."""
-    text = " ".join(row.deadline.split())
+    text = line(row.deadline)
     if row.due_on is not None:
-        return {"text": text, "kind": "date", "date": row.due_on.isoformat(), "continuing": "长期坚持" in text}
-    if "立行立改" in text:
+        return {"text": text, "kind": "date", "date": row.due_on.isoformat(), "continuing": "长期坚持" in row.deadline}
+    if text is not None and "立行立改" in text:
         return {"text": text, "kind": "immediate", "continuing": "长期坚持" in text}
-    return {"text": f"原件未载明，{clock.today().year}年内六十日办结", "kind": "days", "days": 60, "day_type": "calendar"}
+    return {
+        "text": f"原件未载明，{clock.today().year}年内六十日办结",
+        "kind": "days",
+        "days": 60,
+        "day_type": "calendar",
+    }

@@ -103,7 +103,9 @@ def construction(rows: Sequence[Sequence[str]]) -> list[LedgerRow]:
         units = [unit for unit in dict.fromkeys(row[11:15]) if unit and day_of(unit) is None]
         measure = ((row[9], row[10]),) if row[9] else ()
         found.append(
-            LedgerRow(row[0], row[6], units[0], tuple(units[1:]), row[10], measure, source=row[2], found_on=day_of(row[1]))
+            LedgerRow(
+                row[0], row[6], units[0], tuple(units[1:]), row[10], measure, source=row[2], found_on=day_of(row[1])
+            )
         )
     return found
 

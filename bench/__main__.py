@@ -1,0 +1,92 @@
+"""`python -m bench`: seeds a private database, measures, prints the table of ratios."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import asyncpg
+
+from app.core import embedded_postgres, migrate
+from bench import load, replay
+from bench.cells import Bench, Options, Row
+from bench.seed import World, fill
+
+TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+SMOKE = Options(items=300, rounds=1, seconds=1, assigned=1500)
+
+
+@contextmanager
+def database() -> Iterator[tuple[str, str]]:
+    """A private embedded server with durability on; gives the superuser's address and the service's."""
+    folder = Path(tempfile.mkdtemp(prefix="rectify-bench-"))
+    folder.chmod(0o711)
+    started = embedded_postgres.start(folder / "var", tuning=TUNING)
+    try:
+        migrate.migrate(started.migrate_url)
+        yield started.migrate_url, started.app_url
+    finally:
+        started.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _seed(url: str, options: Options) -> World:
+    connection = await asyncpg.connect(url)
+    try:
+        return await fill(connection, options.items, seed=options.seed, assigned=options.assigned)
+    finally:
+        await connection.close()
+
+
+def run(options: Options) -> list[Row]:
+    """Seeds and measures; every row carries its goal."""
+    with database() as (superuser, url), tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var:
+        begun = time.perf_counter()
+        world = asyncio.run(_seed(superuser, options))
+        print(f"seeded {options.items + options.assigned} items in {time.perf_counter() - begun:.0f} s", flush=True)
+        bench = Bench(options, world, superuser, url, Path(var))
+        return bench.rows()
+
+
+def show(rows: list[Row], options: Options) -> None:
+    names = ("python", platform.python_version()), *((name, version(name)) for name in ("fastapi", "pydantic", "asyncpg"))
+    print(
+        f"\n{options.items} items, seed {options.seed}, {options.rounds} alternating rounds of {options.seconds} s, "
+        f"{load.CONNECTIONS} connections, 1 worker, client {load.tool()}, {os.cpu_count()} cores, "
+        + ", ".join(f"{name} {found}" for name, found in names)
+    )
+    print("\n| figure | goal | measured | | p99/p50 | CPU µs/request | refused |\n|---|---|---|---|---|---|---|")
+    for row in rows:
+        met = "" if row.met is None else ("met" if row.met else "MISSED")
+        tail = "" if row.tail is None else f"{row.tail:.1f}"
+        cpu = "" if row.cpu is None else f"{row.cpu:.0f}"
+        print(f"| {row.name} | {row.goal} | {row.measured:.2f} | {met} | {tail} | {cpu} | {row.refused} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--items", type=int, default=10_000, help="size of the ledger")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3, help="length of one cell of one round")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--smoke", action="store_true", help="tiny: proves that everything runs, measures nothing")
+    given = parser.parse_args()
+    options = Options(given.items, given.rounds, given.seconds, given.seed)
+    options = SMOKE if given.smoke else options
+    if replay.program() is None:
+        print("no pgbench on this machine: the ratios against it are left out", file=sys.stderr)
+    show(run(options), options)
+
+
+if __name__ == "__main__":
+    main()
