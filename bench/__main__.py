@@ -59,7 +59,10 @@ def run(options: Options) -> list[Row]:
 
 
 def show(rows: list[Row], options: Options) -> None:
-    names = ("python", platform.python_version()), *((name, version(name)) for name in ("fastapi", "pydantic", "asyncpg"))
+    names = (
+        ("python", platform.python_version()),
+        *((name, version(name)) for name in ("fastapi", "pydantic", "asyncpg")),
+    )
     print(
         f"\n{options.items} items, seed {options.seed}, {options.rounds} alternating rounds of {options.seconds} s, "
         f"{load.CONNECTIONS} connections, 1 worker, client {load.tool()}, {os.cpu_count()} cores, "

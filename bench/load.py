@@ -127,9 +127,7 @@ def _wrk(work: Work, seconds: float) -> Result:
         paths.write_text("\n".join(work.paths), encoding="utf-8")
         if work.body is not None:
             body.write_text(work.body, encoding="utf-8")
-        script.write_text(
-            _SCRIPT.format(paths=paths, body=body, authorization=work.authorization), encoding="utf-8"
-        )
+        script.write_text(_SCRIPT.format(paths=paths, body=body, authorization=work.authorization), encoding="utf-8")
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(script),
                    f"http://127.0.0.1:{work.port}"]  # fmt: skip
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -152,9 +150,7 @@ def _read_wrk(said: str) -> Result:
 
 def _own(work: Work, seconds: float) -> Result:
     told = json.dumps({**asdict(work), "paths": list(work.paths), "seconds": seconds})
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.load"], input=told, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-m", "bench.load"], input=told, capture_output=True, text=True, check=True)
     return Result(**json.loads(done.stdout))
 
 

@@ -105,7 +105,7 @@ def _filled(statement: Statement, scene: Scene, given: dict[int, str] | None = N
         given = {1: "(random() * 1e15)::bigint"}
     for place in range(len(statement.args), 0, -1):
         value = given.get(place) or scene.expression(statement.args[place - 1], statement.types[place - 1])
-        sql = re.sub(rf"\${place}(?!\d)", lambda _, value=value: value, sql)
+        sql = value.join(re.split(rf"\${place}(?!\d)", sql))
     return sql
 
 
@@ -117,7 +117,11 @@ def _colonless(literal: re.Match[str]) -> str:
 def _append(statement: Statement, scene: Scene) -> str:
     """One id for all rows of the event, made once, as the service makes it."""
     owners = len(statement.args[9])
-    given = {1: "ARRAY[:event_id]::uuid[]", 4: f"ARRAY[{VERSION}]", 10: f"array_fill((:event_id)::uuid, ARRAY[{owners}])"}
+    given = {
+        1: "ARRAY[:event_id]::uuid[]",
+        4: f"ARRAY[{VERSION}]",
+        10: f"array_fill((:event_id)::uuid, ARRAY[{owners}])",
+    }
     return "SELECT uuidv7() AS event_id \\gset\n" + _filled(statement, scene, given)
 
 
@@ -126,14 +130,21 @@ async def capture(settings: Settings, path: str, body: str, authorization: str) 
     app = create_app(settings.model_copy(update={"pool_size": 2}))
     seen: list[tuple[str, Sequence[Any]]] = []
     key = uuid4().hex
-    headers = {"Authorization": authorization, "Idempotency-Key": key, "If-Match": "*", "Content-Type": "application/json"}
+    headers = {
+        "Authorization": authorization,
+        "Idempotency-Key": key,
+        "If-Match": "*",
+        "Content-Type": "application/json",
+    }
     warmed, asked = path.split(" ")
     async with app.router.lifespan_context(app):
         pool = app.state.db.pool
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://bench") as client:
             # The first transition also loads the calendar and the types of the driver.
-            (await client.post(warmed, content=body, headers={**headers, "Idempotency-Key": uuid4().hex})).raise_for_status()
+            (
+                await client.post(warmed, content=body, headers={**headers, "Idempotency-Key": uuid4().hex})
+            ).raise_for_status()
             async with pool.acquire() as first, pool.acquire() as second:
                 for connection in (first, second):
                     connection.add_query_logger(lambda told: seen.append((told.query, told.args)))

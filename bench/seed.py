@@ -37,6 +37,10 @@ from bench.organisation import Organisation, Row, build, made_id
 
 CHUNK: Final = 5_000
 LEDGERS: Final = 6
+MAJOR: Final = 0.05
+ENDLESS: Final = 0.15
+"""The share of assigned items without a due date."""
+
 BUSIEST: Final = 0.04
 """The share of one section, so that its head has pages to turn at every size."""
 
@@ -200,7 +204,7 @@ class _Maker:
         finder = random.choice(self.organisation.bureaus)
         changed = self.now - timedelta(minutes=random.randrange(3 * 365 * 1440), microseconds=random.randrange(10**6))
         confidentiality = random.choices(("public", "internal", "restricted"), (20, 72, 8))[0]
-        major = random.random() < 0.05
+        major = random.random() < MAJOR
         columns: dict[str, Any] = {
             "id": made_id(7, number), "ledger_id": random.choice(self.ledgers), "state": state,
             "number": f"ZG-{changed.year}-{number:07d}" if State(state) in NUMBERED else None,
@@ -222,7 +226,7 @@ class _Maker:
     def _assigned(self, state: str, unit: UUID, changed: datetime) -> dict[str, Any]:
         random = self.random
         bureau = random.choice(self.organisation.bureaus)
-        due = None if random.random() < 0.15 else self.today + timedelta(days=random.randrange(-200, 200))
+        due = None if random.random() < ENDLESS else self.today + timedelta(days=random.randrange(-200, 200))
         closing = state in {"verifying", "closing", "public_notice", "closed"}
         return {
             "lead_unit_id": unit, "mode": random.choice(("immediate", "time_limited", "phased", "sustained")),

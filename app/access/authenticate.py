@@ -19,7 +19,7 @@ from app.core.db import Reader, Row
 from app.core.errors import Problem
 from app.core.negotiation import Language
 
-FEW_UNITS: Final = 50
+FEW_UNITS: Final = 8
 """Up to this many granted units a list starts from the units; beyond, it walks the sort index."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -53,13 +54,19 @@ def read(key: bytes, token: str) -> Session:
     """Raises invalid_token for everything but a token of exactly the form issued here, in time."""
     if len(token) > LONGEST:
         raise Problem("invalid_token")
+    return _session(_signed(key, token))
+
+
+@lru_cache(maxsize=4096)
+def _signed(key: bytes, token: str) -> dict[str, Any]:
+    """What a token says, once its signature holds, which never changes; whether it is in time is asked every time."""
     try:
         decoded = jwt.decode(token, OctKey.import_key(key), registry=_REGISTRY)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         raise Problem("invalid_token") from None
     if decoded.header != _HEADER:
         raise Problem("invalid_token")
-    return _session(decoded.claims)
+    return decoded.claims
 
 
 def _session(claims: dict[str, Any]) -> Session:

@@ -50,5 +50,6 @@ def _judges(item: Mapping[str, Any], ledger: UUID, lead: UUID) -> list[Mover]:
     waiting = [
         _JUDGE[gate] for gate, value in status.items() if value in {GateStatus.PENDING, GateStatus.NOT_EVALUABLE}
     ]
-    found = waiting or [Role.SUPERVISION_OFFICE]
+    # A survey is no transition: where only that is missing, the office is told too, since it can still end the wait.
+    found = waiting if set(waiting) - {Role.SURVEY_RUNNER} else [*waiting, Role.SUPERVISION_OFFICE]
     return [(role, ledger if role is Role.SUPERVISION_OFFICE else lead) for role in found]

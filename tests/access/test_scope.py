@@ -60,7 +60,7 @@ class Tree:
             sql, args = visible_sql(replace(actor, granted_units=granted), "i", 2)
             found = await self.org.db.fetch(f"SELECT i.id FROM item i WHERE i.id = $1 AND {sql}", item, *args)
             answers[f"list {granted}"] = bool(found)
-        for shape in (Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.MANY):
+        for shape in (Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.MANY, Shape.WALK):
             sql = f"{ACTOR_CTE} SELECT i.id FROM actor, item i WHERE i.id = $5 AND {predicate(shape, 'i', CTE)}"
             credential = credential_of(self.request(who.headers))
             answers[f"one statement {shape}"] = bool(await self.org.db.fetch(sql, *credential, item))
@@ -241,7 +241,7 @@ async def test_a_root_is_the_whole_tree_only_when_there_is_no_other(fresh_app: F
     await org.unit()
     actor = await tree.actor(who)
     assert not actor.whole_tree
-    assert shape_for(actor) is Shape.MANY
+    assert shape_for(actor) is Shape.WALK
     assert shape_for(await tree.actor(await org.person(("viewer", await org.unit(root))))) is Shape.FEW
 
 

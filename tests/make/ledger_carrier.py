@@ -9,9 +9,8 @@ from datetime import date
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from app.core import clock
 from app.demo.client import Caller, Json
-from tests.make.ledger_rows import LedgerRow, days_of
+from tests.make.ledger_rows import LedgerRow, days_of, deadline_of, line
 from tests.make.world import World
 
 T = TypeVar("T")
@@ -32,6 +31,8 @@ class LedgerCarrier:
     source: str = field(default_factory=lambda: f"l_{uuid4().hex[:24]}")
     units: dict[str, str] = field(default_factory=dict)
     items: list[Json] = field(default_factory=list)
+    planned: dict[str, list[str]] = field(default_factory=dict)
+    criterion: dict[str, str] = field(default_factory=dict)
 
     async def prepare(self) -> None:
         """A ledger, and a unit for every wording, all below the one whose head acts for them here."""
@@ -77,6 +78,14 @@ class LedgerCarrier:
                 item.update(version=result["version"], state=result["state"], number=result["number"])
 
     async def reread(self) -> None:
+        """What the list shows: versions, for the next batch, and the days things fall due."""
+        auditor = await self.world.as_("auditor")
+        place = f"/items?ledger_id={self.world.made.ledgers[self.ledger]}&sort=number&limit=200"
+        shown = {item["id"]: item for item in (await auditor.get(place))["items"]}
+        for item in self.items:
+            item.update(shown[item["id"]])
+
+    async def read_whole(self) -> None:
         auditor = await self.world.as_("auditor")
 
         async def read(_: LedgerRow, item: Json) -> None:
@@ -131,8 +140,10 @@ class LedgerCarrier:
             for text, node, kind in planned:
                 due = max(days_of(node), default=None) or date.fromisoformat(item["due_on"])
                 body = {"content": text, "kind": kind, "due_on": due.isoformat(), "person_id": person}
-                await head.post(f"{place}/measures", {**body, "unit_id": item["lead_unit_id"]})
-            await head.post(f"{place}/criteria", {"content": row.goal or "问题已消除，复查合格"})
+                made = await head.post(f"{place}/measures", {**body, "unit_id": item["lead_unit_id"]})
+                self.planned.setdefault(place, []).append(f"/measures/{made['id']}")
+            made = await head.post(f"{place}/criteria", {"content": row.goal or "问题已消除，复查合格"})
+            self.criterion[place] = made["id"]
 
         await self.each(write)
 
@@ -151,11 +162,10 @@ class LedgerCarrier:
 
         async def work(_: LedgerRow, item: Json) -> None:
             place = f"/items/{item['id']}"
-            for measure in (await head.get(f"{place}/measures"))["items"]:
-                await head.patch(f"{place}/measures/{measure['id']}", {"status": "done"})
-            for criterion in (await head.get(f"{place}/criteria"))["items"]:
-                target = {"target_kind": "criterion", "target_id": criterion["id"]}
-                await head.upload(f"{place}/evidence", "复查.txt", f"复查合格 {criterion['id']}", **target)
+            for measure in self.planned[place]:
+                await head.patch(f"{place}{measure}", {"status": "done"})
+            target = {"target_kind": "criterion", "target_id": self.criterion[place]}
+            await head.upload(f"{place}/evidence", "复查.txt", f"复查合格 {place}", **target)
 
         await self.each(work)
         await self.reread()
@@ -166,29 +176,9 @@ class LedgerCarrier:
         await self.batch("supervision_office", "pass_verification")
         for signer in ("leader", "discipline_office", "first_responsible"):
             await self.batch(signer, "approve_closure")
-        await self.reread()
+        await self.read_whole()
 
 
 def parts(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(whole), size):
         yield whole[start : start + size]
-
-
-def line(cell: str) -> str | None:
-    """A cell with line breaks as one line; nothing for a blank one."""
-    return " ".join(cell.split()) or None
-
-
-def deadline_of(row: LedgerRow) -> Json:
-    """What a person would confirm the wording to mean; without one, the office sets sixty days and says so."""
-    text = line(row.deadline)
-    if row.due_on is not None:
-        return {"text": text, "kind": "date", "date": row.due_on.isoformat(), "continuing": "长期坚持" in row.deadline}
-    if text is not None and "立行立改" in text:
-        return {"text": text, "kind": "immediate", "continuing": "长期坚持" in text}
-    return {
-        "text": f"原件未载明，{clock.today().year}年内六十日办结",
-        "kind": "days",
-        "days": 60,
-        "day_type": "calendar",
-    }

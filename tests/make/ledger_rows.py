@@ -13,6 +13,9 @@ from typing import Any
 
 from python_calamine import CalamineWorkbook
 
+from app.core import clock
+from app.demo.client import Json
+
 Cell = Any
 _FOOT = ("注", "填报人", "填写要求")
 _DAY = re.compile(r"(\d{4})[-.年](\d{1,2})[-.月](\d{1,2})")
@@ -130,3 +133,23 @@ def on_the_spot(path: Path) -> list[LedgerRow]:
         )
         for row in rows[1:]
     ]  # fmt: skip
+
+
+def line(cell: str) -> str | None:
+    """A cell with line breaks as one line; nothing for a blank one."""
+    return " ".join(cell.split()) or None
+
+
+def deadline_of(row: LedgerRow) -> Json:
+    """What a person would confirm the wording to mean; without one, the office sets sixty days and says so."""
+    text = line(row.deadline)
+    if row.due_on is not None:
+        return {"text": text, "kind": "date", "date": row.due_on.isoformat(), "continuing": "长期坚持" in row.deadline}
+    if text is not None and "立行立改" in text:
+        return {"text": text, "kind": "immediate", "continuing": "长期坚持" in text}
+    return {
+        "text": f"原件未载明，{clock.today().year}年内六十日办结",
+        "kind": "days",
+        "days": 60,
+        "day_type": "calendar",
+    }

@@ -99,24 +99,25 @@ _PAGE_COLUMNS: Final = (
     "i.progress_percent, i.cycle, i.updated_at, i.confidentiality, i.accountable_leader_ids, "
 )
 _HOLDERS: Final = """
-pairs AS (SELECT DISTINCT m.role, m.unit_id FROM item_mover m WHERE m.item_id IN (SELECT id FROM page)),
-holders AS (SELECT p.role, p.unit_id, coalesce((SELECT json_agg(h.person_id) FROM (
-    SELECT g.person_id FROM role_grant g WHERE g.role = p.role AND g.unit_id = ANY(u.ancestors)
-      AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
-    UNION SELECT d.delegate_id FROM delegation d JOIN role_grant g ON g.person_id = d.principal_id
-      WHERE g.role = p.role AND p.role = ANY(d.roles) AND g.unit_id = ANY(u.ancestors)
-      AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
-      AND d.revoked_at IS NULL AND d.starts_on <= $4::date AND (d.ends_on IS NULL OR d.ends_on >= $4::date)
-    ORDER BY 1 LIMIT 20) h), '[]') AS person_ids
-  FROM pairs p JOIN unit u ON u.id = p.unit_id)
+pairs AS (SELECT DISTINCT m.role, m.unit_id FROM item_mover m WHERE m.item_id = ANY(ARRAY(SELECT id FROM page))),
+held AS (SELECT p.role, p.unit_id, g.person_id FROM pairs p JOIN unit u ON u.id = p.unit_id
+    JOIN role_grant g ON g.role = p.role AND g.unit_id = ANY(u.ancestors)
+  WHERE g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)),
+holders AS MATERIALIZED (SELECT role, unit_id, to_json((array_agg(DISTINCT person_id ORDER BY person_id))[1:20]) AS person_ids
+  FROM (SELECT * FROM held UNION ALL SELECT h.role, h.unit_id, d.delegate_id FROM held h
+    JOIN delegation d ON d.principal_id = h.person_id AND h.role = ANY(d.roles)
+    WHERE d.revoked_at IS NULL AND d.starts_on <= $4::date AND (d.ends_on IS NULL OR d.ends_on >= $4::date)) every
+  GROUP BY role, unit_id),
+moving AS MATERIALIZED (SELECT m.item_id, json_agg(json_build_object('role', m.role, 'unit_id', m.unit_id,
+    'person_ids', coalesce(h.person_ids, '[]')) ORDER BY m.role) AS list
+  FROM item_mover m LEFT JOIN holders h ON h.role = m.role AND h.unit_id = m.unit_id
+  WHERE m.item_id = ANY(ARRAY(SELECT id FROM page)) GROUP BY m.item_id)
 """
 _ROWS: Final = f"""
 SELECT actor.*, (SELECT count(*) FROM page)::int AS found, page_rows.body, last.sort AS last_sort, last.id AS last_id, {{total}}
 FROM actor
 LEFT JOIN LATERAL (SELECT coalesce(json_agg({_SUMMARY} ORDER BY i.place), '[]')::text AS body FROM page i
-  LEFT JOIN LATERAL (SELECT json_agg(json_build_object('role', h.role, 'unit_id', h.unit_id, 'person_ids', h.person_ids)
-      ORDER BY h.role) AS list FROM item_mover m JOIN holders h ON h.role = m.role AND h.unit_id = m.unit_id
-    WHERE m.item_id = i.id) mv ON true
+  LEFT JOIN moving mv ON mv.item_id = i.id
   WHERE i.place <= $5) page_rows ON true
 LEFT JOIN LATERAL (SELECT i.sort, i.id FROM page i WHERE i.place = $5) last ON true
 """

@@ -20,7 +20,7 @@ from app.core.http import Request
 from app.core.messages import refusal
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
 from app.core.text import fold, query_tokens
-from app.features.identify.listing import SORTS, Query, arguments, keyset_of, page_sql
+from app.features.identify.listing import Query, arguments, keyset_of, page_sql, tail_follows
 from app.features.identify.schemas import DuplicateCandidate
 from app.lifecycle.gather import read_items
 from app.lifecycle.light import Light
@@ -168,7 +168,7 @@ async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor)
         total=query.include == "total",
     )
     known = f"{credential.account_id or credential.digest}"
-    shape = _reach.get(known, Shape.MANY)
+    shape = _reach.get(known, Shape.WALK)
     actor, row = await _run(request, db, credential, wanted, shape)
     if shape_for(actor) is not shape:
         shape = shape_for(actor)
@@ -176,7 +176,7 @@ async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor)
             _reach.clear()
         _reach[known] = shape
         actor, row = await _run(request, db, credential, wanted, shape)
-    body, row = await _with_tail(request, db, credential, wanted, shape, row)
+    body, row = await _with_tail(db, credential, wanted, shape, row)
     return actor, *_finished(body, row, wanted, cursor)
 
 
@@ -186,16 +186,13 @@ async def _run(request: Request, db: Database, credential: Any, wanted: Query, s
     return actor_from_row(row, request.scope["rectify.language"]), row
 
 
-async def _with_tail(
-    request: Request, db: Database, credential: Any, wanted: Query, shape: Shape, row: Any
-) -> tuple[str, Any]:
+async def _with_tail(db: Database, credential: Any, wanted: Query, shape: Shape, row: Any) -> tuple[str, Any]:
     """A descending page that ran out of rows with a value is filled from those without one."""
-    all_have_one = SORTS[wanted.sort].none is None
-    if row["found"] > wanted.limit or all_have_one or not keyset_of(wanted).startswith("desc"):
+    if row["found"] > wanted.limit or not tail_follows(wanted):
         return row["body"], row
     sql = page_sql(shape, wanted.filters, wanted.sort, "tail", total=False)
     missing = wanted.limit - row["found"]
-    tail = await db.fetchrow(sql, *credential, *arguments(Query(**{**_plain(wanted), "after": None}), max(missing, 1)))
+    tail: Any = await db.fetchrow(sql, *credential, *arguments(Query(**{**_plain(wanted), "after": None}), max(missing, 1)))
     if missing == 0:
         return row["body"], {**row, "found": wanted.limit + (tail["found"] > 0)}
     joined = ", ".join(part for part in (row["body"][1:-1], tail["body"][1:-1]) if part)

@@ -136,7 +136,7 @@ async def read_book(app: FastAPI, world: World, superuser_url: str) -> Book:
     finally:
         await connection.close()
     grants: dict[UUID, list[tuple[str, UUID]]] = {}
-    for row in world.organisation.rows["role_grant"]:
-        grants.setdefault(row["person_id"], []).append((row["role"], row["unit_id"]))
-    above = {row["id"]: row["ancestors"] for row in world.organisation.rows["unit"]}
+    for held in world.organisation.rows["role_grant"]:
+        grants.setdefault(held["person_id"], []).append((held["role"], held["unit_id"]))
+    above = {unit["id"]: unit["ancestors"] for unit in world.organisation.rows["unit"]}
     return Book(app, world, list(rows.values()), above, grants, clock.today())

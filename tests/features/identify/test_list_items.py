@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 
@@ -45,7 +46,7 @@ async def test_a_page_that_ends_where_the_values_end_goes_on_with_the_rows_witho
             assert await ids(client, limit, sort=sort) == expected
 
 
-def _codes(column: str, *codes: str | None) -> Keeps:
+def _codes(column: str, *codes: str | UUID) -> Keeps:
     return lambda row: row[column] in codes
 
 
@@ -194,7 +195,7 @@ async def test_what_is_not_listed_is_not_found_alone_either(book: Book, caller: 
 async def test_a_total_is_given_when_asked_for_and_is_the_number_of_matches(book: Book) -> None:
     expected = len(book.expected("30 units", "due_on", _codes("state", "closed")))
     async with book.client("30 units") as client:
-        params = {"state": "closed", "limit": 1, "sort": "-due_on"}
+        params: dict[str, Any] = {"state": "closed", "limit": 1, "sort": "-due_on"}
         page = (await client.get("/v1/items", params={**params, "include": "total"})).json()
         assert (page["total"], page["total_relation"]) == (expected, "eq")
         page = (await client.get("/v1/items", params=params)).json()

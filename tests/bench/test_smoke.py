@@ -1,0 +1,83 @@
+"""The bench runs from end to end on tiny sizes; what it seeds is consistent, what it prints is complete."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.settings import normalise_url
+from app.trail.canonical import leaf_hash
+from bench.load import _read_wrk
+from bench.replay import Scene, Statement, scripted
+from bench.seed import fill
+from tests.support.database import Clone
+
+_NOBODY = """
+SELECT count(*) FROM item i WHERE NOT EXISTS (SELECT FROM event e WHERE e.subject_id = i.id AND e.seq = i.version)
+   OR NOT EXISTS (SELECT FROM unit u WHERE u.id = i.finder_unit_id)
+   OR NOT EXISTS (SELECT FROM ledger_policy p WHERE p.ledger_id = i.ledger_id)
+   OR NOT EXISTS (SELECT FROM source_type s WHERE s.code = i.source_type AND s.schema_version = i.source_schema_version)
+   OR NOT EXISTS (SELECT FROM item_search s WHERE s.item_id = i.id)
+   OR NOT EXISTS (SELECT FROM item_unit iu WHERE iu.item_id = i.id)
+   OR i.responsible_person_id IS NOT NULL AND NOT EXISTS
+     (SELECT FROM item_person p WHERE p.item_id = i.id AND p.person_id = i.responsible_person_id)
+"""
+
+# Making a foreign key anew checks every row that was copied while it was off.
+_CHECK_ALL_KEYS = """
+DO $$ DECLARE c record; BEGIN
+  FOR c IN SELECT conrelid::regclass AS at, conname AS name, pg_get_constraintdef(oid) AS says
+           FROM pg_constraint WHERE contype = 'f' LOOP
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', c.at, c.name, c.name, c.says);
+  END LOOP;
+END $$
+"""
+
+
+async def test_a_seeded_ledger_is_one_the_service_could_have_written(database: Clone) -> None:
+    connection = await asyncpg.connect(normalise_url(database.superuser_url))
+    try:
+        world = await fill(connection, 300, assigned=20)
+        assert (world.count, world.assigned) == (300, 20)
+        assert await connection.fetchval("SELECT count(*) FROM item") == 320
+        assert await connection.fetchval(_NOBODY) == 0
+        assert await connection.fetchval("SELECT count(DISTINCT state) FROM item") >= 12
+        for row in await connection.fetch(
+            "SELECT body, hash, head_hash FROM event JOIN item ON item.id = subject_id LIMIT 50"
+        ):
+            assert leaf_hash(row["body"]) == row["hash"] == row["head_hash"]
+        positions = await connection.fetchrow("SELECT max(position) AS last, count(*) AS n FROM log_position")
+        assert positions is not None
+        assert positions["last"] == positions["n"] == await connection.fetchval("SELECT next - 1 FROM log_state")
+        await connection.execute(_CHECK_ALL_KEYS)
+    finally:
+        await connection.close()
+
+
+def test_the_same_seed_makes_the_same_script() -> None:
+    item = "01900000-0007-7000-8000-000000000004"
+    scene = Scene(UUID(item), "k")
+    statements = [
+        Statement("SELECT i.* FROM item i WHERE i.id = $1 FOR UPDATE OF i", [UUID(item)], ["uuid"]),
+        Statement(
+            "UPDATE item SET a = 'x:y' FROM jsonb_to_recordset($1::jsonb)", [[{"id": item, "version": 3}]], ["jsonb"]
+        ),
+        Statement("COMMIT;", [], []),
+    ]
+    script = scripted(statements, scene, range(1, 5), history=True).splitlines()
+    assert script[0] == "\\set n random(1, 4)"
+    assert script[1].endswith("\\gset l_")
+    assert item not in script[2]
+    assert "%1$s" in script[2]
+    assert "'x:y'" not in script[2]
+    assert script[3] == "COMMIT;"
+
+
+@pytest.mark.parametrize(("told", "milliseconds"), [("1.50ms", 1.5), ("250.00us", 0.25), ("1.20s", 1200.0)])
+def test_latencies_are_read_in_any_unit(told: str, milliseconds: float) -> None:
+    said = f"     50%  {told}\n     99%  {told}\n  100 requests in 1.0s, 1MB read\nRequests/sec:  100.5\n"
+    result = _read_wrk(said)
+    assert (result.requests, result.rate, result.refused) == (100, 100.5, 0)
+    assert result.p50 == result.p99 == pytest.approx(milliseconds)
