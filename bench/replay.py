@@ -57,7 +57,7 @@ class Scene:
         if value == self.item_id:
             return ITEM
         if value == self.key:
-            return "gen_random_uuid()::text"
+            return "(SELECT gen_random_uuid()::text)"  # a bare volatile call could not use the index
         if kind in {"json", "jsonb"} and value is not None:
             return self._document(value, kind)
         return _literal(value, kind)
