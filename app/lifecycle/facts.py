@@ -95,6 +95,7 @@ class Related:
     id: UUID
     state: State
     ledger_id: UUID
+    confidentiality: Confidentiality = Confidentiality.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)

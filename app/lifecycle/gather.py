@@ -198,7 +198,3 @@ def conflicts_of(item: Mapping[str, Any], row: Row, persons: frozenset[UUID]) ->
 def _judges(gates: Sequence[Sequence[Any]], gate: str, part: str) -> frozenset[UUID]:
     """What a delegate judged counts for the principal as well."""
     return frozenset(UUID(who) for g in gates if g[0] == gate and g[1] == part for who in (g[3], g[4]) if who)
-
-
-def related_of(rows: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, f.Related]:
-    return {id_: f.Related(id_, State(row["state"]), row["ledger_id"]) for id_, row in rows.items()}

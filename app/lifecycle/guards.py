@@ -10,7 +10,7 @@ from app.core.errors import Text
 from app.core.workdays import CalendarUncertain
 from app.lifecycle.deadlines import resolve
 from app.lifecycle.facts import Facts, Unmet
-from app.lifecycle.guards_closing import MERGE_TARGETS, OFFICE, separated
+from app.lifecycle.guards_closing import MERGE_TARGETS, OFFICE, origins_stay_covered, separated
 from app.lifecycle.states import Confidentiality, DayType, DeadlineKind
 
 Guard = Callable[[Facts], Iterator[Unmet]]
@@ -76,6 +76,8 @@ def merge_target_fits(f: Facts) -> Iterator[Unmet]:
             Text("并入的问题不在可并案的状态", "the target is not in a state that can take it in"),
             OFFICE,
         )
+    else:
+        yield from origins_stay_covered(f, target)
 
 
 def two_children(f: Facts) -> Iterator[Unmet]:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from app.access import separation
 from app.core.errors import Text
-from app.lifecycle.facts import Facts, Unmet
+from app.lifecycle.facts import Facts, Related, Unmet
 from app.lifecycle.parties import Party
 from app.lifecycle.states import Confidentiality, Gate, GateStatus, State
 
@@ -201,6 +201,21 @@ def void_justified(f: Facts) -> Iterator[Unmet]:
         if home is None or home.id == f.item["id"] or home.state not in MERGE_TARGETS:
             text = Text("并入的来源须先落到另一个在办问题", "merged origins must be re-homed to another open item")
             yield Unmet("void.origins_homeless", text, OFFICE)
+        else:
+            yield from origins_stay_covered(f, home)
+
+
+def origins_stay_covered(f: Facts, home: Related) -> Iterator[Unmet]:
+    """Origins carry the words of the source: in an item read by more people they would give away what was restricted."""
+    restricted = f.item["confidentiality"] == Confidentiality.RESTRICTED
+    stub = Confidentiality.SECRET_STUB in {home.confidentiality, f.item["confidentiality"]}
+    both = home.confidentiality == f.item["confidentiality"]
+    if (restricted or stub) and not both:
+        text = Text(
+            "敏感或涉密占位问题的来源只能并入同一公开属性的问题",
+            "the origins of a restricted item or a secret stub only go to an item of the same confidentiality",
+        )
+        yield Unmet("origins.confidentiality", text, OFFICE)
 
 
 def void_decided(f: Facts) -> Iterator[Unmet]:

@@ -50,11 +50,8 @@ def _codes(column: str, *codes: str | UUID) -> Keeps:
     return lambda row: row[column] in codes
 
 
-def _filters(book: Book) -> list[tuple[dict[str, Any], Keeps]]:
-    organisation = book.world.organisation
-    bureau, section, root = organisation.bureaus[0], organisation.sections[0], organisation.root
-    leader, today = organisation.people[bureau][2], book.today
-    a, b = (book.rows[place] for place in (3, 4))
+def _by_date(book: Book) -> list[tuple[dict[str, Any], Keeps]]:
+    today = book.today
     soon = today + timedelta(days=30)
     start = datetime(today.year - 1, 3, 1, tzinfo=clock.BEIJING)
     stop = datetime(today.year - 1, 9, 1, tzinfo=clock.BEIJING)
@@ -63,11 +60,29 @@ def _filters(book: Book) -> list[tuple[dict[str, Any], Keeps]]:
     def within(column: str) -> Keeps:
         return lambda row: row[column] is not None and start <= row[column] < stop
 
+    return [
+        ({"due_on_from": today, "due_on_to": soon}, lambda row: row["due_on"] and today <= row["due_on"] <= soon),
+        ({"due_on_from": today}, lambda row: row["due_on"] and row["due_on"] >= today),
+        ({"registered_on_from": period["from"], "registered_on_to": period["to"]}, within("registered_at")),
+        ({"registered_on_from": period["from"]}, lambda row: row["registered_at"] and row["registered_at"] >= start),
+        ({"completed_on_from": period["from"], "completed_on_to": period["to"]}, within("completed_at")),
+        ({"closed_on_from": period["from"], "closed_on_to": period["to"]}, within("closed_at")),
+        ({"updated_since": start.isoformat()}, lambda row: row["updated_at"] >= start),
+    ]  # fmt: skip
+
+
+def _filters(book: Book) -> list[tuple[dict[str, Any], Keeps]]:
+    organisation = book.world.organisation
+    bureau, section, root = organisation.bureaus[0], organisation.sections[0], organisation.root
+    leader = organisation.people[bureau][2]
+    a, b = (book.rows[place] for place in (3, 4))
+
     def under(*units: Any) -> Keeps:
         return lambda row: any(unit in book.above[concerned] for concerned in row["units"] for unit in units)
 
     numbered = [row for row in book.rows if row["number"]][:3]
     return [
+        *_by_date(book),
         ({"state": "rectifying,closed"}, _codes("state", "rectifying", "closed")),
         ({"phase": "rectify,off_ledger"}, lambda row: phase(row) in {"rectify", "off_ledger"}),
         ({"ledger_id": a["ledger_id"]}, _codes("ledger_id", a["ledger_id"])),
@@ -90,14 +105,7 @@ def _filters(book: Book) -> list[tuple[dict[str, Any], Keeps]]:
         ({"overdue": "true"}, lambda row: book.late(row) > 0),
         ({"overdue": "false"}, lambda row: book.late(row) == 0),
         ({"number": ",".join(row["number"] for row in numbered)}, lambda row: row in numbered),
-        ({"due_on_from": today, "due_on_to": soon}, lambda row: row["due_on"] and today <= row["due_on"] <= soon),
-        ({"due_on_from": today}, lambda row: row["due_on"] and row["due_on"] >= today),
-        ({"registered_on_from": period["from"], "registered_on_to": period["to"]}, within("registered_at")),
-        ({"registered_on_from": period["from"]}, lambda row: row["registered_at"] and row["registered_at"] >= start),
-        ({"completed_on_from": period["from"], "completed_on_to": period["to"]}, within("completed_at")),
-        ({"closed_on_from": period["from"], "closed_on_to": period["to"]}, within("closed_at")),
         ({"cycle_from": 2}, lambda row: row["cycle"] >= 2),
-        ({"updated_since": start.isoformat()}, lambda row: row["updated_at"] >= start),
         ({"state": "rectifying", "light": "red", "severity": "general"},
          lambda row: row["state"] == "rectifying" and row["severity"] == "general" and book.light(row) == "red"),
     ]  # fmt: skip
