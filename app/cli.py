@@ -33,6 +33,10 @@ def main() -> None:
         _refuse(f"{problem.kind.title.zh} {problem.kind.title.en}", faults or problem.code)
     except PortTakenError as error:
         _refuse("端口被占用，请设置 PORT the port is taken, set PORT", str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse("文件或目录不可用 a file or directory cannot be used", f"{error.filename}: {error.strerror}")
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
         _refuse("配置有误 wrong setting", wrong)

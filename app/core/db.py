@@ -21,6 +21,8 @@ from sqlmodel import SQLModel
 
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 ATTEMPTS = 4
+WAIT_SECONDS = 3
+"""For a connection: longer than a busy second, short enough that an outage is told as one."""
 Row = asyncpg.Record
 T = TypeVar("T")
 
@@ -107,10 +109,17 @@ def _insert_sql(table: type[SQLModel], names: tuple[str, ...], count: int) -> st
 
 
 class Database:
-    """A bounded pool of connections; reads autocommit, writes go through `write`."""
+    """A bounded pool of connections; reads autocommit, writes go through `write`.
+
+    Connections rest in `_idle` between statements: the pool's own hand-back starts a task each time, which costs more
+    than the statement. The pool still bounds, opens and repairs them, and gets back whatever did not end cleanly.
+    """
 
     def __init__(self, pool: asyncpg.Pool[Row]) -> None:
         self.pool = pool
+        self._idle: list[_Pooled] = []
+        self._waiting = 0
+        self._closing = False
 
     @classmethod
     async def open(cls, dsn: str, *, pool_size: int = 10, prepared: bool = True) -> Database:
@@ -121,7 +130,7 @@ class Database:
             max_size=pool_size,
             connection_class=_Connection,
             init=_prepare,
-            timeout=3,
+            timeout=WAIT_SECONDS,
             command_timeout=30,
             statement_cache_size=512 if prepared else 0,
             max_inactive_connection_lifetime=300,
@@ -130,25 +139,62 @@ class Database:
         return cls(pool)
 
     async def close(self) -> None:
+        """Waits for what is under way; a connection in use then goes back to the pool instead of to rest."""
+        self._closing = True
+        while self._idle:
+            await self._give_back(self._idle.pop())
         await self.pool.close()
 
+    async def _take(self) -> _Pooled:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            await self._give_back(connection)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await self.pool.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def _rest(self, connection: _Pooled) -> None:
+        """After a clean end; somebody waiting for the pool is woken by giving it back there."""
+        if self._waiting or self._closing or connection.is_closed():
+            await self._give_back(connection)
+        else:
+            self._idle.append(connection)
+
+    async def _give_back(self, connection: _Pooled) -> None:
+        await self.pool.release(connection)  # type: ignore[arg-type]  # what the pool gave is what it takes
+
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
-        async with self.pool.acquire(timeout=3) as connection:
+        async with self._lent() as connection:
             return await connection.fetch(sql, *args)
 
     async def fetchrow(self, sql: str, *args: Any) -> Row | None:
-        async with self.pool.acquire(timeout=3) as connection:
+        async with self._lent() as connection:
             return await connection.fetchrow(sql, *args)
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
-        async with self.pool.acquire(timeout=3) as connection:
+        async with self._lent() as connection:
             return await connection.fetchval(sql, *args)
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[_Pooled]:
+        connection = await self._take()
+        try:
+            yield connection
+        except BaseException:
+            await self._give_back(connection)
+            raise
+        await self._rest(connection)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Reader]:
         """Several statements that see one moment: for answers that need more than one read."""
         async with (
-            self.pool.acquire(timeout=3) as connection,
+            self._lent() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield Tx(connection)
@@ -167,7 +213,7 @@ class Database:
     async def _attempt(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         worked = False
         try:
-            async with self.pool.acquire(timeout=3) as connection, connection.transaction():
+            async with self._lent() as connection, connection.transaction():
                 result = await work(Tx(connection))
                 worked = True
         except asyncpg.IntegrityConstraintViolationError as error:

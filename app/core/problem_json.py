@@ -77,6 +77,8 @@ def _connection_lost(exc: Exception) -> bool:
     """Sockets fail without a file name and closed pools say so; a missing file or a misused driver is our own bug."""
     if isinstance(exc, asyncpg.InterfaceError):
         return "clos" in str(exc)
+    if isinstance(exc, asyncpg.InternalClientError):  # the server had said goodbye before the statement was sent
+        return "cannot switch to state" in str(exc)
     return isinstance(exc, OSError) and exc.filename is None
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
@@ -26,7 +27,17 @@ from app.lifecycle.effects import EFFECTS
 from app.lifecycle.effects_closing import plain_value
 from app.lifecycle.facts import Facts, Related
 from app.lifecycle.gather import gather, lock_items
-from app.lifecycle.judge import Step, build_facts, may_ask, people_of, refusal, right_state, units_of, unmet
+from app.lifecycle.judge import (
+    Step,
+    build_facts,
+    may_ask,
+    people_of,
+    refusal,
+    refuse_words,
+    right_state,
+    units_of,
+    unmet,
+)
 from app.lifecycle.movers import Mover
 from app.lifecycle.numbers import number_all
 from app.lifecycle.search import candidates, write_search
@@ -211,8 +222,12 @@ async def drop_draft(tx: Tx, actor: Actor, row: Mapping[str, Any]) -> None:
         raise RuntimeError("a draft is dropped only after its row was locked")
     entry = _entry(Change(row, {}, "item.draft_deleted"), tx.at)
     await record_items(tx, actor, [(entry, Head(row["version"], row["head_hash"]))])
-    for sql in DROP_DRAFT:
-        await tx.execute(sql, row["id"])
+    try:
+        for sql in DROP_DRAFT:
+            await tx.execute(sql, row["id"])
+    except asyncpg.ForeignKeyViolationError:
+        # It was submitted before, and somebody has put a signed opinion to it.
+        raise Problem("not_deletable") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +278,7 @@ async def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered
     try:
         played = may_ask(actor, step, row)
         transition = right_state(step, row)
+        refuse_words(step, row)
     except Problem as problem:
         return problem
     similar = await candidates(tx, row, now) if step.action is Action.REGISTER else ()

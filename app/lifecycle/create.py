@@ -41,6 +41,7 @@ def blank(now: datetime) -> dict[str, Any]:
     row |= {
         "version": 1, "cycle": 1, "state": State.DRAFT.value, "registered_sort": FAR_INSTANT, "due_sort": FAR,
         "source_path": [], "source_fields": {}, "cooperating_unit_ids": [], "accountable_leader_ids": [],
+        "former_holder_ids": [],
         "measures_total": 0, "measures_done": 0, "criteria_total": 0, "progress_percent": 0, "plan_version": 0,
         "submission_no": 0, "chain": [], "chain_step": 0, "closing_round": 0, "decline_count": 0,
         "supervision_level": SupervisionLevel.NORMAL.value, "closed_offline": False, "created_at": now, "updated_at": now,

@@ -82,7 +82,7 @@ def _submit_plan(f: Facts) -> Effect:
 def _freeze_plan(f: Facts, effect: Effect, status: str) -> None:
     number = f.item["plan_version"] + 1
     authors = {measure.author_id for measure in f.measures} | {criterion.author_id for criterion in f.criteria}
-    authors.add(f.actor_person_id)
+    authors |= {f.actor_person_id, f.on_behalf_of}
     content = {
         "root_cause": effect.changes.get("root_cause", f.item["root_cause"]),
         "goal": effect.changes.get("goal", f.item["goal"]),
@@ -176,13 +176,16 @@ def _reclassify(f: Facts) -> Effect:
 
 def _hand_over(f: Facts) -> Effect:
     data = f.data
+    former = list(dict.fromkeys([*f.item["former_holder_ids"], data.from_person_id]))
     if data.role == "accountable_leader":
         kept = [
             data.to_person_id if person == data.from_person_id else person
             for person in f.item["accountable_leader_ids"]
         ]
-        return Effect({"accountable_leader_ids": list(dict.fromkeys(kept))}, plain(data), people_changed=True)
-    return Effect({f"{data.role.value}_id": data.to_person_id}, plain(data), people_changed=True)
+        changes: dict[str, Any] = {"accountable_leader_ids": list(dict.fromkeys(kept))}
+    else:
+        changes = {f"{data.role.value}_id": data.to_person_id}
+    return Effect({**changes, "former_holder_ids": former}, plain(data), people_changed=True)
 
 
 EFFECTS: dict[Action, Callable[[Facts], Effect]] = {

@@ -153,7 +153,7 @@ def _reopen(f: Facts) -> Effect:
     changes: dict[str, Any] = {
         "cycle": cycle, "closed_at": None, "completed_at": None, "disposition": None, "closed_offline": False,
         "notice_started_on": None, "notice_ends_on": None, "next_look_back_on": None, "policy_version": None, "chain": [],
-        "chain_step": 0, "root_cause": None, "measures_total": len(f.data.measures), "measures_done": 0,
+        "chain_step": 0, "root_cause": None, "former_holder_ids": [], "measures_total": len(f.data.measures), "measures_done": 0,
         "criteria_total": len(f.data.criteria), "progress_percent": 0, "progress_latest": None, "decline_count": 0,
         "cycle_started_at": f.now, "assigned_at": f.now, "assigned_on": f.occurred_on,
     } | {f"gate_{gate}": GateStatus.PENDING.value for gate in Gate}  # fmt: skip

@@ -14,7 +14,7 @@ from app.core.errors import Text
 from app.core.workdays import Calendar
 from app.lifecycle.parties import Party
 from app.lifecycle.policy import PolicyRules
-from app.lifecycle.states import Action, Gate, GateStatus, Mode, State
+from app.lifecycle.states import Action, Confidentiality, Gate, GateStatus, Mode, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,7 @@ class Facts:
     submitted_at: datetime | None = None
     plan_submitted_at: datetime | None = None
     has_document: bool = False
+    has_paper_date: bool = False
     extension_pending: bool = False
     adjustment_pending: bool = False
     clock_suspended: bool = False

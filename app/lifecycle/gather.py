@@ -17,7 +17,6 @@ from app.core.workdays import Calendar
 from app.lifecycle import facts as f
 from app.lifecycle.calendars import load_calendar
 from app.lifecycle.policy import PolicyRules
-from app.lifecycle.states import State
 
 _CONTEXT = """
     l.unit_id AS ledger_unit_id, lu.ancestors AS ledger_ancestors, le.ancestors AS lead_ancestors,
@@ -173,6 +172,7 @@ def conflicts_of(item: Mapping[str, Any], row: Row, persons: frozenset[UUID]) ->
     submission, plan = row["submission"], row["plan"]
     gates = [g for g in row["gates"] if g[2] != "reopened"]
     named = {item["responsible_person_id"], item["liaison_id"], *item["accountable_leader_ids"]}
+    named |= set(item["former_holder_ids"])  # handing over in time must not make anybody independent
     named |= {_uuid(measure[3]) for measure in row["measures"]}
     chain = item["chain"]
     last = {

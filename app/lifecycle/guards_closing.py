@@ -154,6 +154,10 @@ def hand_over_fits(f: Facts) -> Iterator[Unmet]:
             Text("责任领导交接由督办部门办理", "leaders are handed over by the office"),
             OFFICE,
         )
+    judged = f.conflicts.problem_judges | f.conflicts.adequate_judges | f.conflicts.runners | f.conflicts.last_signers
+    if data.to_person_id in judged and f.item["submission_no"]:
+        text = Text("接收人已对本次申请作出评定或审批", "the receiver has judged or signed this submission")
+        yield Unmet("separation.receiver_has_judged", text, OFFICE)
     own = {data.from_person_id, data.to_person_id} <= f.lead_unit_people
     if not leader and Party.LEAD_UNIT_HEAD in f.parties and Party.SUPERVISION_OFFICE not in f.parties and not own:
         yield Unmet(
@@ -239,6 +243,12 @@ def office_opinion_given(f: Facts) -> Iterator[Unmet]:
 
 def offline_decider_fits(f: Facts) -> Iterator[Unmet]:
     decider = f.data.decider_id
+    if not f.has_paper_date:
+        yield Unmet(
+            "offline.paper_date_missing",
+            Text("须填写纸面签批时间", "occurred_at, the date on the paper, is needed"),
+            OFFICE,
+        )
     if decider not in f.last_step_holders:
         text = Text("签批人不是审批链最后一环的人员", "the decider does not hold the last role of the chain")
         yield Unmet("offline.decider_role", text, OFFICE)

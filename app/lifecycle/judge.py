@@ -19,7 +19,7 @@ from app.lifecycle import facts as f
 from app.lifecycle.action_data import Document
 from app.lifecycle.gather import child_facts, conflicts_of, policy_of
 from app.lifecycle.parties import Party, anchors, parties
-from app.lifecycle.states import Action, State
+from app.lifecycle.states import Action, Confidentiality, State
 from app.lifecycle.transitions import BY_ACTION, NEED_DATA, Transition
 
 _ROLES_OF_PARTY: Mapping[Party, tuple[Role, ...]] = {
@@ -29,6 +29,8 @@ _ROLES_OF_PARTY: Mapping[Party, tuple[Role, ...]] = {
     Party.LEAD_UNIT_HEAD: (Role.UNIT_HEAD,),
 }
 """The lendable roles by which a party is played; the signers of a chain are in the row."""
+ANSWERS = frozenset({Action.PASS_VERIFICATION, Action.FAIL_VERIFICATION, Action.APPROVE_CLOSURE, Action.REJECT_CLOSURE})
+"""What answers a completion report: dated before it, a signature would close the item before it was rectified."""
 NOT_YOURS = Text("您在该问题上没有办理这一操作的职责", "You have no part in this item that allows the action")
 NO_SUCH_PRINCIPAL = Text("您没有受该人委托", "You hold no delegation of that person")
 
@@ -100,6 +102,13 @@ def right_state(step: Step, row: Mapping[str, Any]) -> Transition:
     return transition
 
 
+def refuse_words(step: Step, row: Mapping[str, Any]) -> None:
+    """A secret stub has no text: a remark or a document's name beside the action would be all that everybody reads."""
+    if row["confidentiality"] == Confidentiality.SECRET_STUB and (step.comment or step.document):
+        text = Text("涉密占位问题不得填写说明和文件名称", "a secret stub takes neither a comment nor a document's name")
+        raise Problem("guards_unmet", faults=[Fault("text", text, rule="secret_stub.text")])
+
+
 def build_facts(  # noqa: PLR0913, PLR0917 - the parts a judgement is made of, each from another statement
     step: Step, actor: Actor, played: frozenset[Party], row: Mapping[str, Any], gathered: Row, calendar: Calendar,
     now: datetime, related: Mapping[UUID, f.Related], candidates: tuple[f.Candidate, ...],
@@ -124,6 +133,7 @@ def build_facts(  # noqa: PLR0913, PLR0917 - the parts a judgement is made of, e
         candidates=candidates,
         related=related,
         has_document=step.document is not None,
+        has_paper_date=step.occurred_at is not None,
         **child_facts(gathered),
     )
 
@@ -158,6 +168,9 @@ def unmet(transition: Transition, facts: f.Facts, *, with_data: bool = True) -> 
     if with_data and facts.occurred_at > facts.now:
         text = Text("办理时间不能晚于现在", "occurred_at must not be in the future")
         found.append(f.Unmet("occurred_at.future", text))
+    if facts.action in ANSWERS and facts.submitted_at is not None and facts.occurred_at <= facts.submitted_at:
+        text = Text("办理时间须晚于本次销号申请", "occurred_at must be later than the completion report")
+        found.append(f.Unmet("occurred_at.before_submission", text))
     return found
 
 

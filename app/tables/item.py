@@ -127,6 +127,7 @@ class Item(SQLModel, table=True):
     lead_unit_id: UUID | None = ref("unit.id", null=True)
     cooperating_unit_ids: list[UUID] = uuids()
     accountable_leader_ids: list[UUID] = uuids()
+    former_holder_ids: list[UUID] = uuids()
     responsible_person_id: UUID | None = ref("person.id", null=True)
     liaison_id: UUID | None = ref("person.id", null=True)
     mode: str | None = line(16, null=True)

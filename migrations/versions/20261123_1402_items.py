@@ -45,6 +45,7 @@ UP = (
         lead_unit_id UUID,
         cooperating_unit_ids UUID[] DEFAULT '{}' NOT NULL,
         accountable_leader_ids UUID[] DEFAULT '{}' NOT NULL,
+        former_holder_ids UUID[] DEFAULT '{}' NOT NULL,
         responsible_person_id UUID,
         liaison_id UUID,
         mode VARCHAR(16),

@@ -39,7 +39,10 @@ EXCLUDED: dict[str, tuple[Act, set[str]]] = {
         {"submitters", "problem_judges", "adequate_judges", "runners", "named"},
     ),
     "approve the plan": (sod.approve_plan, {"plan_authors"}),
-    "rule an objection": (partial(sod.rule_objection, lodged_by=None), {"problem_judges", "adequate_judges"}),
+    "rule an objection": (
+        partial(sod.rule_objection, lodged_by=None),
+        {"problem_judges", "adequate_judges", "runners"},
+    ),
     "decide on paper": (
         partial(sod.decide_offline, decider=ME),
         {"submitters", "problem_judges", "adequate_judges", "runners", "named"},

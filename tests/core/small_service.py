@@ -137,6 +137,7 @@ FAILURES: dict[str, Exception] = {
     "range": asyncpg.NumericValueOutOfRangeError("value out of range"),
     "gone": asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
     "closed": asyncpg.InterfaceError("connection is closed"),
+    "dismissed": asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
     "misused": asyncpg.InterfaceError("the server expects 1 argument for this query, 2 were passed"),
     "refused": ConnectionRefusedError(111, "Connect call failed"),
     "pool": TimeoutError(),

@@ -28,6 +28,7 @@ async def http(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
         ("range", 422, "validation_failed"),
         ("gone", 503, "unavailable"),
         ("closed", 503, "unavailable"),
+        ("dismissed", 503, "unavailable"),
         ("misused", 500, "internal_error"),
         ("refused", 503, "unavailable"),
         ("pool", 503, "unavailable"),

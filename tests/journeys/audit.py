@@ -41,8 +41,9 @@ MIN_RATIO, MIN_N, THRESHOLD = Fraction(1, 2), 5, Fraction(85, 100)
 
 async def audit(db: Database, item_id: str) -> str:
     """Raises AssertionError for whatever is wrong with the item; gives its state."""
-    item = await db.fetchrow(ITEM, item_id)
-    assert item is not None
+    found = await db.fetchrow(ITEM, item_id)
+    assert found is not None
+    item = dict(found)
     await history_tells_the_item(db, item)
     if item["state"] == "closed":
         await gates_hold(db, item)
@@ -131,7 +132,9 @@ async def duties_are_separate(db: Database, item: Mapping[str, Any]) -> None:
     assert not runners & last
     assert not (solved | adequate | runners | last) & named
     assert not earlier & solved
-    units = [unit for unit in (item["lead_unit_id"], item["responsible_unit_id"], *item["cooperating_unit_ids"]) if unit]
+    units = [
+        unit for unit in (item["lead_unit_id"], item["responsible_unit_id"], *item["cooperating_unit_ids"]) if unit
+    ]
     for judge in solved:
         assert not await db.fetchval(POSTS, judge, units)
     for runner in runners:

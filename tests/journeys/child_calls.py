@@ -18,7 +18,7 @@ from app.tables.closeout import Objection
 from app.tables.rectify import Criterion, Evidence, Measure, Outcome
 from tests.journeys.stage import Stage
 
-C, O = Child, Operation
+C, Op = Child, Operation
 KINDS = {
     C.EVIDENCE_ITEM: "item", C.EVIDENCE_WORK: "measure", C.EVIDENCE_GATE: "gate", C.EVIDENCE_DECISION: "decision",
     C.EVIDENCE_NOTICE: "notice",
@@ -91,12 +91,12 @@ class Targets:
 
     def call(self, child: Child, operation: Operation, target: UUID | None = None) -> Call:
         item = f"/items/{self.stage.id(self.name)}"
-        if operation is O.CREATE:
+        if operation is Op.CREATE:
             return self._create(item, child)
         aimed = target or self.rows.get(C.MEASURE if child is C.MEASURE_STATUS else child)
         place = {C.MEASURE_STATUS: "measures", C.RULING: "objections"}.get(child, PLACES.get(child))
         path = item if place is None else f"{item}/{place}/{aimed}"
-        return Call("DELETE", path) if operation is O.DELETE else Call("PATCH", path, PATCHES[child])
+        return Call("DELETE", path) if operation is Op.DELETE else Call("PATCH", path, PATCHES[child])
 
     def _create(self, item: str, child: Child) -> Call:
         if child in KINDS:

@@ -83,8 +83,8 @@ class Told:
 async def stage(world: World) -> Stage:
     found = Stage(world, {state.value: await made(world, state.value) for state in State})
     office = await world.as_("supervision_office")
-    for state in BY_ACTION[Action.TRANSFER].sources:
-        await opine(office, found.items[state.value], "transfer")
+    for source in BY_ACTION[Action.TRANSFER].sources:
+        await opine(office, found.items[source.value], "transfer")
     found.items["target"] = await made(world, "registered")
     for name, state in (
         ("worked", "rectifying"), ("sustained_work", "sustaining"), ("planned", "planning"), ("failed", "verifying"),
@@ -130,8 +130,14 @@ def body(stage: Stage, action: Action, name: str) -> dict[str, Any]:
         data["objection_id"] = item.get("objection", ANYONE)
     elif action is Action.RECORD_OFFLINE_CLOSURE:
         data |= {"decider_id": stage.person("first_responsible"), "scan_id": item.get("scan", ANYONE)}
-    sent: dict[str, Any] = {"action": action.value, "data": data}
-    return sent | ({"document": {"name": "会议纪要"}} if action is Action.VOID else {})
+    return {"action": action.value, "data": data, **_beside(action)}
+
+
+def _beside(action: Action) -> dict[str, Any]:
+    """What stands beside an action's data, where a condition asks for it."""
+    if action is Action.VOID:
+        return {"document": {"name": "会议纪要"}}
+    return {"occurred_at": clock.now().isoformat()} if action is Action.RECORD_OFFLINE_CLOSURE else {}
 
 
 def refusal(stage: Stage, action: Action, name: str, account: str) -> tuple[int, str] | None:

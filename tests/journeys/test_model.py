@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,14 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from app.core import clock
 from app.demo.carry import BALLOTS, CHECKLIST, STEPS
@@ -40,7 +47,16 @@ CLOSING_PEOPLE = [
     "discipline_office", "unit_head", "liaison", "double",
 ]  # fmt: skip
 """`double` holds every role of closing at once, which is when separation of duties has something to do."""
-BEGINNINGS = ["registered", "planning", "rectifying", "rectifying", "verifying", "verifying", "closing", "public_notice"]
+BEGINNINGS = [
+    "registered",
+    "planning",
+    "rectifying",
+    "rectifying",
+    "verifying",
+    "verifying",
+    "closing",
+    "public_notice",
+]
 EXTRA = ("verifier", "supervision_office", "survey_runner", "leader", "first_responsible", "discipline_office")
 
 
@@ -90,8 +106,11 @@ class Service:
         self.thread.join()
         self.loop.close()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=60)
+    def run(self, work: Awaitable[T]) -> T:
+        async def whole() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(whole(), self.loop).result(timeout=60)
 
 
 class Life(RuleBasedStateMachine):
@@ -109,7 +128,11 @@ class Life(RuleBasedStateMachine):
     def path(self) -> str:
         return f"/items/{self.item['id']}"
 
-    @initialize(beginning=st.sampled_from(BEGINNINGS), noticed=st.booleans(), mode=st.sampled_from(["time_limited", "immediate"]))
+    @initialize(
+        beginning=st.sampled_from(BEGINNINGS),
+        noticed=st.booleans(),
+        mode=st.sampled_from(["time_limited", "immediate"]),
+    )
     def begin(self, beginning: str, noticed: bool, mode: str) -> None:
         public = {"ledger": "public", "confidentiality": "public"} if noticed or beginning == "public_notice" else {}
         self.of = problem(self.world, mode=mode, **public)
@@ -143,7 +166,10 @@ class Life(RuleBasedStateMachine):
             data |= {"decider_id": self.world.made.people["first_responsible"], "scan_id": self.any_evidence()}
         if action is Action.UPHOLD_OBJECTION:
             data["objection_id"] = self.any_objection()
-        self.send(who, "POST", f"{self.path}/transitions", {"action": action.value, "data": data})
+        body: Json = {"action": action.value, "data": data}
+        if action is Action.RECORD_OFFLINE_CLOSURE:
+            body["occurred_at"] = clock.now().isoformat()
+        self.send(who, "POST", f"{self.path}/transitions", body)
 
     @rule(who=st.sampled_from(PEOPLE), action=st.sampled_from(Action))
     def act_as_anybody(self, who: str, action: Action) -> None:
@@ -185,10 +211,11 @@ class Life(RuleBasedStateMachine):
             self.move(who, "approve_closure")
 
     def move(self, who: str, action: str, decider: str | None = None) -> None:
-        data = dict(DATA.get(action, {}))
+        body: Json = {"action": action, "data": dict(DATA.get(action, {}))}
         if decider is not None:
-            data |= {"decider_id": self.world.made.people[decider], "scan_id": self.any_evidence()}
-        self.send(who, "POST", f"{self.path}/transitions", {"action": action, "data": data})
+            body["data"] |= {"decider_id": self.world.made.people[decider], "scan_id": self.any_evidence()}
+            body["occurred_at"] = clock.now().isoformat()
+        self.send(who, "POST", f"{self.path}/transitions", body)
 
     def judge(self, gate: int, who: str, *, well: bool) -> None:
         shown = self.any_evidence()

@@ -40,7 +40,8 @@ async def test_paper_does_not_get_past_a_gate_a_date_or_the_separation_of_duties
     data = await paper(world, item)
     async with world.at(timedelta(days=2)):
         office = await world.as_("supervision_office_2")
-        told = await refusal(office.act(item["id"], "record_offline_closure", data))
+        signed = {"occurred_at": clock.now().isoformat()}
+        told = await refusal(office.act(item["id"], "record_offline_closure", data, **signed))
         assert told.rules == [
             "gate.problem_solved.pending", "gate.rectification_adequate.pending", "gate.people_satisfied.pending",
         ]  # fmt: skip
@@ -49,8 +50,10 @@ async def test_paper_does_not_get_past_a_gate_a_date_or_the_separation_of_duties
             ({"decider_id": world.made.people["viewer"]}, "offline.decider_role"),
             ({"scan_id": world.made.people["viewer"]}, "offline.scan_missing"),
         ):
-            told = await refusal(office.act(item["id"], "record_offline_closure", {**data, **changes}))
-            assert rule in told.rules
+            told = await refusal(office.act(item["id"], "record_offline_closure", {**data, **changes}, **signed))
+            assert told.rules == [rule]
+        told = await refusal(office.act(item["id"], "record_offline_closure", data))
+        assert told.rules == ["offline.paper_date_missing"]
         long_ago = (clock.now() - timedelta(days=10)).isoformat()
         told = await refusal(office.act(item["id"], "record_offline_closure", data, occurred_at=long_ago))
         assert told.rules == ["offline.before_submission"]

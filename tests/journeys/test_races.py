@@ -155,7 +155,9 @@ async def test_many_clerks_registering_at_once_get_distinct_gapless_numbers(worl
 async def test_a_refused_registration_burns_no_number(world: World) -> None:
     ledger = await world.ledger()
     office = await world.as_("supervision_office")
-    bare, whole = [await made(world, "submitted", ledger=ledger, more={"category": c}) for c in (None, "decision_system")]
+    bare, whole = [
+        await made(world, "submitted", ledger=ledger, more={"category": c}) for c in (None, "decision_system")
+    ]
     refused = await office.send("POST", f"/items/{bare['id']}/transitions", transition("register"))
     assert refused.json()["errors"][0]["rule"] == "register.category_missing"
     first = await office.act(whole["id"], "register")

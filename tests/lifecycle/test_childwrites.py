@@ -92,7 +92,9 @@ def test_what_must_stay_is_never_changed_or_deleted() -> None:
 
 
 def test_the_plan_is_frozen_once_it_is_submitted() -> None:
-    for child, state in product((Child.MEASURE, Child.CRITERION, Child.ANALYSIS), OPEN - {State.ASSIGNED, State.PLANNING}):
+    for child, state in product(
+        (Child.MEASURE, Child.CRITERION, Child.ANALYSIS), OPEN - {State.ASSIGNED, State.PLANNING}
+    ):
         assert not any(allowed(child, operation, state, frozenset(Party)) for operation in Operation)
 
 

@@ -71,7 +71,13 @@ def test_working_days_never_fall_due_before_as_many_calendar_days_and_always_on_
 
 @pytest.mark.parametrize(
     "given_",
-    [{"kind": "date"}, {"kind": "days"}, {"kind": "phased"}, {"kind": "recurring"}, {"kind": "phased", "milestones": []}],
+    [
+        {"kind": "date"},
+        {"kind": "days"},
+        {"kind": "phased"},
+        {"kind": "recurring"},
+        {"kind": "phased", "milestones": []},
+    ],
 )
 def test_a_deadline_without_what_its_kind_needs_is_no_deadline(given_: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="deadline_incomplete"):
@@ -84,7 +90,7 @@ def test_the_number_of_days_is_sane(days: int) -> None:
         said(kind="days", days=days)
 
 
-FIRST = {
+FIRST: dict[DeadlineKind, dict[str, Any]] = {
     DeadlineKind.DATE: {"date": "2026-06-30"},
     DeadlineKind.DAYS: {"days": 10},
     DeadlineKind.PHASED: {"milestones": MILESTONES},

@@ -15,7 +15,7 @@ from app.lifecycle.effect import Effect
 from app.lifecycle.effects import EFFECTS
 from app.lifecycle.facts import Candidate, Facts
 from app.lifecycle.parties import Party
-from app.lifecycle.policy import PolicyRules
+from app.lifecycle.policy import POLICY_DEFAULT, PolicyRules
 from app.lifecycle.states import Action, Gate, Mode, Severity, State
 from app.lifecycle.transitions import BY_ACTION
 from app.tables.closeout import Approval, GateResult, Objection, StageReview
@@ -31,7 +31,6 @@ from tests.lifecycle.made import (
     NOW,
     OBJECTION,
     OTHER,
-    POLICY_DEFAULT,
     TARGET,
     TODAY,
     criterion,
@@ -129,7 +128,7 @@ def test_declining_is_counted() -> None:
 
 # --- the plan ----------------------------------------------------------------------------------------------------
 
-PLANNED = {"measures": (measure(),), "criteria": (criterion(author_id=uid(9)),),
+PLANNED: dict[str, Any] = {"measures": (measure(),), "criteria": (criterion(author_id=uid(9)),),
            "plan_content": {"measures": [{"content": "补齐"}], "criteria": [{"content": "齐全"}]}}  # fmt: skip
 
 
@@ -298,7 +297,11 @@ def test_closing_on_paper_is_dated_by_the_paper_and_signed_by_the_decider() -> N
 
 # --- reopening ---------------------------------------------------------------------------------------------------
 
-AGAIN = {"reason_code": "rebound", "evidence": "再次发生", "deadline": {"text": "6月底", "kind": "date", "date": "2026-06-29"}}
+AGAIN = {
+    "reason_code": "rebound",
+    "evidence": "再次发生",
+    "deadline": {"text": "6月底", "kind": "date", "date": "2026-06-29"},
+}
 KEPT = {
     "number", "ledger_id", "title", "description", "category", "severity", "confidentiality", "major_kind", "lead_unit_id",
     "responsible_unit_id", "accountable_leader_ids", "registered_at", "submission_no", "plan_version", "closing_round",
@@ -307,7 +310,9 @@ KEPT = {
 
 
 def test_reopening_begins_a_new_cycle_and_keeps_what_identifies_the_item() -> None:
-    item = row("closed", cycle=2, closed_at=NOW, disposition="fixed", decline_count=2, measures_total=4, **passed_gates())
+    item = row(
+        "closed", cycle=2, closed_at=NOW, disposition="fixed", decline_count=2, measures_total=4, **passed_gates()
+    )
     found = effect(facts(A.REOPEN, AGAIN, item))
     assert found.changes["cycle"] == 3
     assert not KEPT & found.changes.keys()
@@ -384,7 +389,9 @@ def test_a_stage_review_is_a_row_of_its_own_and_sets_the_next_date() -> None:
 
 def test_reclassifying_changes_only_what_was_said() -> None:
     def changes(**given_: Any) -> dict[str, Any]:
-        return effect(facts(A.RECLASSIFY, {"reason": "调整", **given_}, row("planning", major_kind="large_fund"))).changes
+        return effect(
+            facts(A.RECLASSIFY, {"reason": "调整", **given_}, row("planning", major_kind="large_fund"))
+        ).changes
 
     assert changes(severity="major") == {"severity": "major"}
     assert changes(drop_major_matter=True) == {"major_kind": None, "major_basis": None}
@@ -396,10 +403,12 @@ def test_handing_over_replaces_one_leader_in_place_and_never_names_one_twice() -
     given_ = {"role": "accountable_leader", "from_person_id": str(LEADER), "to_person_id": str(ME), "on": "2026-03-02"}
     item = row("planning", accountable_leader_ids=[LEADER, ME, uid(7)])
     found = effect(facts(A.HAND_OVER, given_, item))
-    assert found.changes == {"accountable_leader_ids": [ME, uid(7)]}
+    assert found.changes == {"accountable_leader_ids": [ME, uid(7)], "former_holder_ids": [LEADER]}
     assert found.people_changed
     named = effect(facts(A.HAND_OVER, given_ | {"role": "liaison"}, item))
-    assert named.changes == {"liaison_id": ME}
+    assert named.changes == {"liaison_id": ME, "former_holder_ids": [LEADER]}
+    again = effect(facts(A.HAND_OVER, given_, item | {"former_holder_ids": [uid(9), LEADER]}))
+    assert again.changes["former_holder_ids"] == [uid(9), LEADER], "who held it once stays named for the whole cycle"
 
 
 def test_upholding_an_objection_rules_on_it_and_takes_the_notice_down() -> None:
@@ -425,7 +434,8 @@ def minimal() -> list[Facts]:
         A.HAND_OVER: {"role": "liaison", "from_person_id": str(ME), "to_person_id": str(LEADER), "on": "2026-03-02"},
         A.VOID: {"reason_code": "false_finding", "reason": "无"}, A.TRANSFER: {"receiving_body": "纪委", "document_no": "1"},
         A.RECORD_OFFLINE_CLOSURE: {"decider_id": str(LEADER), "document_no": "1", "scan_id": str(EVIDENCE)},
-    } | {action: values for action, values, _ in BACK}  # fmt: skip
+    }  # fmt: skip
+    given_ |= {action: values for action, values, _ in BACK}
     return [facts(action, given_.get(action, {})) for action in Action]
 
 

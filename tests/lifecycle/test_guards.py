@@ -68,7 +68,9 @@ def guard_cases(
     return case
 
 
-required = guard_cases(g.required_fields, A.SUBMIT, {}, {"required_fields": ("found_on", "source_quote", "source_path")})
+required = guard_cases(
+    g.required_fields, A.SUBMIT, {}, {"required_fields": ("found_on", "source_quote", "source_path")}
+)
 FULL = {"found_on": TODAY, "source_quote": "原文", "source_path": ["第一批"]}
 REQUIRED = [
     required("", **FULL),
@@ -123,7 +125,7 @@ def home(state: str) -> dict[str, Any]:
     return {"related": {TARGET: Related(TARGET, State(state), uid(301))}}
 
 
-MERGE_INTO = set("registered assigned planning plan_review rectifying sustaining".split())
+MERGE_INTO = {"registered", "assigned", "planning", "plan_review", "rectifying", "sustaining"}
 merge = guard_cases(g.merge_target_fits, A.MERGE, {"target_id": str(TARGET), "reason": "同一事实"})
 MERGE = [
     *(merge("" if state in MERGE_INTO else "merge.target_state", parts=home(state)) for state in State),
@@ -144,7 +146,7 @@ SPLIT = [
 
 KNOWN = {"known_people": frozenset({LEADER, ME}), "known_units": frozenset({LEAD, OTHER})}
 assign = guard_cases(g.assignment_complete, A.ASSIGN, {}, KNOWN)
-BARE = {"lead_unit_id": None, "accountable_leader_ids": [], "mode": None}
+BARE: dict[str, Any] = {"lead_unit_id": None, "accountable_leader_ids": [], "mode": None}
 GIVEN = {"lead_unit_id": str(LEAD), "accountable_leader_ids": [str(LEADER)], "mode": "phased"}
 ASSIGN = [
     assign(),
@@ -279,9 +281,7 @@ AWAY = measure(status="adjusted_away")
 FINISHED = [
     finished(),
     finished("", parts={"measures": (measure(), AWAY)}),
-    finished(
-        "completion.measures_open completion.nothing_done", parts={"measures": (measure(status="in_progress"),)}
-    ),
+    finished("completion.measures_open completion.nothing_done", parts={"measures": (measure(status="in_progress"),)}),
     finished("completion.measures_open", parts={"measures": (measure(), measure(status="not_started"))}),
     finished("completion.nothing_done", parts={"measures": (AWAY,)}),
 ]
@@ -318,8 +318,14 @@ CASES = [
 GUARDS = {guard for one in BY_ACTION.values() for guard in one.guards if guard.__module__ == g.__name__}
 
 
+def called(guard: Any) -> str:
+    """The rule's name in the code: the same in every worker of a run."""
+    found: str = guard.__name__
+    return found
+
+
 def name(case: Case) -> str:
-    return f"{case.guard.__name__}-{'+'.join(sorted(case.unmet)) or 'met'}"
+    return f"{called(case.guard)}-{'+'.join(sorted(case.unmet)) or 'met'}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=name)
@@ -327,7 +333,7 @@ def test_a_condition_names_exactly_what_is_missing(case: Case) -> None:
     assert case.found() == case.unmet
 
 
-@pytest.mark.parametrize("guard", sorted(GUARDS, key=lambda guard: guard.__name__), ids=lambda guard: guard.__name__)
+@pytest.mark.parametrize("guard", sorted(GUARDS, key=called), ids=called)
 def test_every_condition_is_tested_both_met_and_unmet(guard: g.Guard) -> None:
     of_it = [case for case in CASES if case.guard is guard]
     assert any(case.unmet for case in of_it)
@@ -369,7 +375,10 @@ def test_one_refusal_names_every_rule_and_its_code_says_whether_only_separation_
     mine = Conflicts(frozenset({ME}), plan_authors=frozenset({ME}))
     only = refusal(unmet(BY_ACTION[A.APPROVE_PLAN], facts(A.APPROVE_PLAN, conflicts=mine)))
     both = refusal(
-        unmet(BY_ACTION[A.APPROVE_PLAN], facts(A.APPROVE_PLAN, item=row("plan_review", major_kind="large_fund"), conflicts=mine))
+        unmet(
+            BY_ACTION[A.APPROVE_PLAN],
+            facts(A.APPROVE_PLAN, item=row("plan_review", major_kind="large_fund"), conflicts=mine),
+        )
     )
     assert only is not None
     assert both is not None

@@ -103,6 +103,14 @@ def test_a_wrong_setting_is_one_line_and_not_a_traceback(var: Path, wrong: dict[
     assert "Traceback" not in done.stderr
 
 
+def test_a_state_directory_that_cannot_be_made_is_named_in_one_line(var: Path) -> None:
+    var.touch()
+    done = rectify(var, "serve", PORT="0")
+    assert done.returncode == 1
+    assert str(var) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_doctor_approves_of_a_migrated_database_with_separated_roles(var: Path, database: Clone) -> None:
     done = rectify(var, "doctor", DATABASE_URL=database.app_url)
     assert done.returncode == 0, done.stdout
@@ -127,5 +135,7 @@ def test_the_doctor_says_what_to_do_about_what_it_finds(var: Path, empty_databas
 def test_make_run_starts_the_demo_from_the_environment_it_has_made() -> None:
     root = Path(__file__).resolve().parents[2]
     make = shutil.which("make") or ""
-    done = subprocess.run([make, "--dry-run", "run"], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [make, "--dry-run", "--no-print-directory", "run"], cwd=root, capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1].endswith("rectify serve --demo")

@@ -90,12 +90,12 @@ async def test_the_service_records_and_numbers_with_its_grants_alone(
     owner: asyncpg.Connection, service_role: str, history_dsn: str
 ) -> None:
     pool = await asyncpg.create_pool(history_dsn, min_size=0, max_size=2, server_settings={"role": service_role})
-    async with pool:
-        service = History(Database(pool))
-        assert await service.db.fetchval("SELECT current_user") == service_role
-        await service.items(step(new_id(), fields={"a": 1}))
-        await service.changes(change(new_id(), fields={"a": 1}))
-        assert await assign_positions(service.db) == 3
+    service = History(Database(pool))
+    assert await service.db.fetchval("SELECT current_user") == service_role
+    await service.items(step(new_id(), fields={"a": 1}))
+    await service.changes(change(new_id(), fields={"a": 1}))
+    assert await assign_positions(service.db) == 3
+    await service.db.close()
     assert await owner.fetchval("SELECT count(*) FROM log_position") == 4
 
 

@@ -192,7 +192,9 @@ async def _with_tail(db: Database, credential: Any, wanted: Query, shape: Shape,
         return row["body"], row
     sql = page_sql(shape, wanted.filters, wanted.sort, "tail", total=False)
     missing = wanted.limit - row["found"]
-    tail: Any = await db.fetchrow(sql, *credential, *arguments(Query(**{**_plain(wanted), "after": None}), max(missing, 1)))
+    tail: Any = await db.fetchrow(
+        sql, *credential, *arguments(Query(**{**_plain(wanted), "after": None}), max(missing, 1))
+    )
     if missing == 0:
         return row["body"], {**row, "found": wanted.limit + (tail["found"] > 0)}
     joined = ", ".join(part for part in (row["body"][1:-1], tail["body"][1:-1]) if part)
