@@ -25,7 +25,7 @@ CHANGES = {
 }
 _ROOT = "sha256('')"
 ONE_ROW_EACH = (
-    f"INSERT INTO log_tile VALUES (0, 0, decode(repeat('ab', 8192), 'hex'))",
+    "INSERT INTO log_tile VALUES (0, 0, decode(repeat('ab', 8192), 'hex'))",
     f"INSERT INTO checkpoint VALUES (1, {_ROOT}, 'signed')",
     "INSERT INTO trail_key VALUES (gen_random_uuid(), 'receipt', 'f', NULL, now(), now())",
     """INSERT INTO redaction VALUES (gen_random_uuid(), gen_random_uuid(), 'done', 'court_order', '[]', gen_random_uuid(),
@@ -34,7 +34,8 @@ ONE_ROW_EACH = (
          WHERE subject_kind = 'item'""",
     """INSERT INTO item_version (item_id, version, valid_from, valid_to, ledger_id, state, cycle, source_type, confidentiality,
          due_sort, measures_total, measures_done, progress_percent, submission_no)
-       VALUES (gen_random_uuid(), 1, now(), 'infinity', gen_random_uuid(), 'draft', 1, 's', 'internal', 'infinity', 0, 0, 0, 0)""",
+       VALUES (gen_random_uuid(), 1, now(), 'infinity', gen_random_uuid(), 'draft', 1, 's', 'internal', 'infinity',
+         0, 0, 0, 0)""",
     "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
     "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
     "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",

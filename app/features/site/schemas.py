@@ -22,6 +22,13 @@ class ReadyChecks(Out):
         Literal["ok", "not_separated", "drift"],
         Field(description="历史只增保护 · How the history is protected from the service itself"),
     ]
+    seal: Annotated[
+        Literal["ok", "lagging"],
+        Field(description="封存是否跟上 · Whether what was recorded is under a signed checkpoint in time"),
+    ]
+    seal_lag_seconds: Annotated[
+        int, Field(description="最早未封存事件的时长 · Age of the oldest event that is not sealed yet")
+    ]
 
 
 class Ready(Out):
