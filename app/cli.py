@@ -21,6 +21,8 @@ cli = typer.Typer(
 
 def main() -> None:
     """The console script; refusals that a person can act on are one line and not a traceback."""
+    import asyncpg
+
     from app.core.errors import Problem
     from app.core.postgres_host import EmbeddedError
     from app.core.serving import PortTakenError
@@ -32,11 +34,15 @@ def main() -> None:
     except Problem as problem:
         faults = "; ".join(f"{fault.detail.zh} {fault.detail.en}" for fault in problem.faults)
         _refuse(f"{problem.kind.title.zh} {problem.kind.title.en}", faults or problem.code)
+    except asyncpg.UndefinedTableError:
+        _refuse("数据库尚未升级 the database is not migrated", "rectify migrate")
+    except (asyncpg.PostgresConnectionError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        _refuse("数据库无法连接 the database cannot be reached", str(error))
     except PortTakenError as error:
         _refuse("端口被占用，请设置 PORT the port is taken, set PORT", str(error))
     except OSError as error:
         if error.filename is None:
-            raise
+            _refuse("数据库无法连接 the database cannot be reached", str(error))
         _refuse("文件或目录不可用 a file or directory cannot be used", f"{error.filename}: {error.strerror}")
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())

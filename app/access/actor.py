@@ -8,7 +8,16 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from app.access.permissions import BASE, FINDER_ROLES, GRANTS, OFFICE_ROLES, READING_ROLES, Permission, Role
+from app.access.permissions import (
+    ADMINISTRATORS,
+    BASE,
+    FINDER_ROLES,
+    GRANTS,
+    OFFICE_ROLES,
+    READING_ROLES,
+    Permission,
+    Role,
+)
 from app.core import clock
 from app.core.etag import item_etag
 from app.core.negotiation import DEFAULT_LANGUAGE, Language
@@ -76,6 +85,11 @@ class Actor:
 
     def has_role(self, *roles: Role) -> bool:
         return any(grant.role in roles for grant in self.grants)
+
+    @property
+    def is_administrator(self) -> bool:
+        """By a grant of one's own: administrators are never stood in for."""
+        return self.has_role(*ADMINISTRATORS)
 
     def units_of(self, roles: frozenset[Role]) -> list[UUID]:
         """The granted units of any of these roles, each once."""

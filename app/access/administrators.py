@@ -1,4 +1,4 @@
-"""The three administrators: three persons, and never none of a kind."""
+"""The three administrators: three persons who do nothing else, and never none of a kind."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ GROUP BY g.role
 """
 _OTHER_OFFICES: Final = """
 SELECT count(*) FROM role_grant
-WHERE person_id = $1 AND role = ANY($2::text[]) AND role <> $3 AND revoked_at IS NULL
-  AND (ends_on IS NULL OR ends_on >= $4)
+WHERE person_id = $1 AND role <> $2 AND ($3::bool OR role = ANY($4::text[])) AND revoked_at IS NULL
+  AND (ends_on IS NULL OR ends_on >= $5)
+"""
+_LENT: Final = """
+SELECT count(*) FROM delegation WHERE delegate_id = $1 AND revoked_at IS NULL AND (ends_on IS NULL OR ends_on >= $2)
 """
 
 
@@ -44,7 +47,17 @@ async def in_office(tx: Tx, role: str) -> bool:
 
 
 async def keep_apart(tx: Tx, person_id: UUID, role: Role) -> None:
-    """Raises administrators_must_differ when that person holds another of the three, now or later."""
-    held = (person_id, sorted(ADMINISTRATORS), role, clock.today())
-    if role in ADMINISTRATORS and await tx.fetchval(_OTHER_OFFICES, *held):
+    """Raises administrators_must_differ for an administrator who has or would have any other role, now or later.
+
+    Whoever says who may do what must not be able to do it: what such a person granted themselves would count for nothing.
+    """
+    becoming = role in ADMINISTRATORS
+    held = await tx.fetchval(_OTHER_OFFICES, person_id, role, becoming, sorted(ADMINISTRATORS), clock.today())
+    if held or (becoming and await tx.fetchval(_LENT, person_id, clock.today())):
+        raise Problem("administrators_must_differ")
+
+
+async def keep_out(tx: Tx, delegate_id: UUID) -> None:
+    """Raises administrators_must_differ where an administrator would be lent somebody's role."""
+    if await tx.fetchval(_OTHER_OFFICES, delegate_id, "", False, sorted(ADMINISTRATORS), clock.today()):  # noqa: FBT003
         raise Problem("administrators_must_differ")

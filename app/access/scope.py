@@ -7,6 +7,7 @@ people it names, and by who found it.
 # ruff: noqa: S608 - SQL here is put together from constants; values are always parameters
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -164,13 +165,16 @@ def restricted_read_sql(actor: Actor, alias: str = "i", first_param: int = 1) ->
     return restricted_predicate(alias, sealed), args
 
 
+async def items_in_scope(reader: Reader, actor: Actor, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the given items the caller may know about; the rows are tested, never searched."""
+    visible, args = visible_sql(actor, "i", 2, Shape.MANY)
+    rows = await reader.fetch(f"SELECT i.id FROM item i WHERE i.id = ANY($1::uuid[]) AND {visible}", list(ids), *args)
+    return {row["id"] for row in rows}
+
+
 async def item_in_scope(reader: Reader, actor: Actor, item_id: UUID) -> bool:
-    """For one item the rows are tested, never searched."""
-    known = Known("$2::uuid[]", "$3::uuid[]", "$4::uuid[]", "$5::uuid[]", "$6::uuid")
-    args = (actor.reading_units, actor.office_units, actor.finder_units, list(actor.persons()), actor.person_id)
-    sql = f"SELECT EXISTS (SELECT FROM item i WHERE i.id = $1 AND {predicate(Shape.MANY, 'i', known)})"
-    found: bool = await reader.fetchval(sql, item_id, *args)
-    return found
+    """Whether the caller may know about one item."""
+    return bool(await items_in_scope(reader, actor, [item_id]))
 
 
 async def watches_all(reader: Reader, actor: Actor) -> bool:

@@ -22,7 +22,9 @@ from sqlmodel import SQLModel
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 ATTEMPTS = 4
 WAIT_SECONDS = 3
-"""For a connection: longer than a busy second, short enough that an outage is told as one."""
+"""For a connection, and for a single read: longer than a busy second, short enough to tell an outage as one."""
+PARAMETERS = 32_767
+"""What one statement of the protocol can carry."""
 WRITE_SECONDS = 5
 """The longest a write may run: half of the age a past moment must have before it can be asked for (app/trail/past.py)."""
 Row = asyncpg.Record
@@ -92,12 +94,15 @@ class Tx:
         return int(last) if last.isdigit() else 0
 
     async def insert(self, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-        """All rows in one statement; every row carries the same keys, and keys are column names of the table."""
+        """As few statements as the protocol allows; every row carries the same keys, column names of the table."""
         if not rows:
             return
         names = tuple(rows[0])
-        sql = _insert_sql(table, names, len(rows))
-        await self.connection.execute(sql, *(row[name] for row in rows for name in names))
+        most = PARAMETERS // len(names)
+        for start in range(0, len(rows), most):
+            part = rows[start : start + most]
+            sql = _insert_sql(table, names, len(part))
+            await self.connection.execute(sql, *(row[name] for row in part for name in names))
 
 
 @cache
@@ -176,15 +181,15 @@ class Database:
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
         async with self._lent() as connection:
-            return await connection.fetch(sql, *args)
+            return await connection.fetch(sql, *args, timeout=WAIT_SECONDS)
 
     async def fetchrow(self, sql: str, *args: Any) -> Row | None:
         async with self._lent() as connection:
-            return await connection.fetchrow(sql, *args)
+            return await connection.fetchrow(sql, *args, timeout=WAIT_SECONDS)
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         async with self._lent() as connection:
-            return await connection.fetchval(sql, *args)
+            return await connection.fetchval(sql, *args, timeout=WAIT_SECONDS)
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[_Pooled]:

@@ -196,9 +196,10 @@ CATALOGUE: Mapping[str, Kind] = {
         "Each kind of administrator needs at least one active person. Appoint a successor first.",
     ),
     "administrators_must_differ": _kind(
-        409, "三类管理员不得由同一人担任", "Administrators must be different persons",
-        "系统管理员、安全管理员、审计管理员须由三人分任；请另选人员。",
-        "The system, security and audit administrator are three persons. Choose somebody else.",
+        409, "管理员须专人专任", "Administrators must be persons of their own",
+        "系统管理员、安全管理员、审计管理员须由三人分任，且不得兼任或受托其他角色；请另选人员。",
+        "The system, security and audit administrator are three persons who hold and are lent no other role. "
+        "Choose somebody else.",
     ),
     "version_mismatch": _kind(
         412, "内容已被他人更新", "Changed by someone else",

@@ -19,7 +19,9 @@ _REFUSALS: Final = {
     "too_short": Text("不得为空", "Must not be empty"),
     "too_long": Text("文字过长", "The text is too long"),
 }
-_SECRET: Final = Text("文字带有密级标志，本系统不处理涉密信息", "Carries a secrecy marking; state secrets are refused")
+SECRECY_MARK: Final = Text(
+    "文字带有密级标志，本系统不处理涉密信息", "Carries a secrecy marking; state secrets are refused"
+)
 _OUT_OF_RANGE: Final = Text("年份应在 1900 年至 2200 年之间", "The year must lie within 1900 and 2200")
 _FUTURE: Final = Text("不得晚于今天", "Must not lie in the future")
 _EARLIEST: Final = date(1900, 1, 1)
@@ -35,7 +37,7 @@ def prose(max_length: int, *, min_length: int = 1, lines: bool = False) -> Calla
         except TextRefused as refused:
             raise refusal(refused.code, _REFUSALS[refused.code]) from None
         if has_secrecy_mark(cleaned):
-            raise refusal("classified_text", _SECRET)
+            raise refusal("classified_text", SECRECY_MARK)
         return cleaned
 
     return check
@@ -70,6 +72,7 @@ def _utc_text(value: datetime) -> str:
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(prose(200))]
 Title = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(prose(300))]
 LongText = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(prose(10_000, lines=True))]
+Username = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@-]*$")]
 Code = Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 Instant = Annotated[AwareDatetime, AfterValidator(_bounded_instant), PlainSerializer(_utc_text, when_used="json")]
 Day = Annotated[date, AfterValidator(_bounded_day)]

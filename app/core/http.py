@@ -264,7 +264,8 @@ class StrictRoute(APIRoute):
         """Measures every body; a JSON body is read and parsed here, so that its errors precede authentication."""
         settings = request.app.state.settings
         is_json = self.takes == (_JSON,)
-        limit: int = settings.json_limit if is_json else settings.upload_limit
+        uploads = self.body_field is None or isinstance(self.body_field.field_info, params.File)
+        limit: int = settings.upload_limit if uploads else settings.json_limit
         headers = request.headers
         declared = headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared) > limit:

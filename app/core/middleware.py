@@ -15,6 +15,7 @@ from structlog.contextvars import bind_contextvars
 from app.core.errors import Problem
 from app.core.http import ClientGone, allowed_methods, template_of
 from app.core.ids import request_id
+from app.core.logs import logger
 from app.core.negotiation import DEFAULT_LANGUAGE, language_of
 from app.core.problem_json import log_failure, problem_of, render
 
@@ -23,6 +24,9 @@ Message = dict[str, Any]
 RawHeaders = list[tuple[bytes, bytes]]
 Observe = Callable[[str, str | None, int, float], None]
 
+_LOG: Final = logger(__name__)
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""What changes nothing leaves no line: reads are counted, and are most of all requests."""
 EXPOSED: Final = "ETag, Link, Location, X-Request-ID, Idempotent-Replayed, Retry-After, Rectify-Receipt"
 _ALLOWED_HEADERS: Final = (
     "Authorization, Content-Type, Accept, Accept-Language, Idempotency-Key, If-Match, If-None-Match, "
@@ -98,7 +102,12 @@ class Envelope:
         except Exception as exc:  # noqa: BLE001 - the last stop: a caller never sees a bare 500
             await self._fail(exchange, exc)
         finally:
-            self.observe(method, template_of(scope) or None, exchange.status, time.perf_counter() - exchange.started)
+            seconds, route = time.perf_counter() - exchange.started, template_of(scope) or None
+            self.observe(method, route, exchange.status, seconds)
+            if method not in _READS:
+                _LOG.info(
+                    "request.done", method=method, route=route, status=exchange.status, ms=round(seconds * 1000, 1)
+                )
 
     def _open(self, scope: Scope, send: Any) -> _Exchange:
         offered = language = origin = None

@@ -66,6 +66,8 @@ def _from_database(exc: Exception) -> Problem | None:
         return Problem("conflict")
     if isinstance(exc, (asyncpg.DataError, _UNENCODABLE)):
         return Problem("validation_failed")
+    if isinstance(exc, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return Problem("migrations_pending", headers={"Retry-After": "5"})
     if isinstance(exc, _READ_ONLY):
         return Problem("in_recovery", headers={"Retry-After": "5"})
     if isinstance(exc, _UNREACHABLE) or _connection_lost(exc):

@@ -13,11 +13,13 @@ _HAN = re.compile(r"[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 _UNSEEN = frozenset({"Cf", "Mn", "Me", "Zs"})
 _BLANK_LETTERS = frozenset("\t\u115f\u1160\u2800")
 
-_NUMERAL = "[0-9零〇一二两三四五六七八九十百]+"
+_NUMERAL = "[0-9零〇一二两三四五六七八九十百半壹贰貳叁參肆伍陆陸柒捌玖拾]+"
 _EVENT = "(?:启用|启封|开封|使用|公布|公开|发布|实施|解密)前"
-_TERM = rf"(?:{_NUMERAL}个?[年月日天周]|[长長]期|永久|{_EVENT})"
+_BOUND = "(?:至|到|不超过|不少于|最长|最长不超过|自[^★☆]{1,20}?起)?"
+_TERM = rf"(?:{_BOUND}{_NUMERAL}个?[年月日天周]|[长長]期|永久|{_EVENT})"
+_STAR = "[★☆⭐✩✪✫✬✭✮✯✰✶⋆⭑⭒🌟]"
 _SECRECY_MARK = re.compile(
-    rf"(?:[绝絕]|[机機]|[秘祕])密[)\]】〕」』]?(?:[★☆⭐✩✪✭✮✯](?:{_TERM}|{_NUMERAL})|[*∗✱✲⁎](?:{_TERM}))"
+    rf"(?:[绝絕]|[机機]|[秘祕])\n?密[)\]】〕」』]?(?:{_STAR}(?:{_TERM}|{_NUMERAL})|[*∗✱✲⁎﹡](?:{_TERM}))"
 )
 
 

@@ -1,5 +1,6 @@
 """Working days as the official notices define them: weekends can be worked, weekdays can be free."""
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -88,3 +89,9 @@ class Calendar:
                 raise CalendarUncertain(day.year) from None
             count -= self.is_workday(day)
         return day
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day of a later month, or that month's last day: half a year from 31 August ends on 28 or 29 February."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -132,9 +132,14 @@ async def build(db: Database, connect: Connect) -> Organisation:
 
 
 async def _unit(made: Organisation, system: Caller, plan: UnitPlan) -> None:
-    body = {"code": plan.key, "name": plan.name, "parent_id": made.units.get(plan.parent or "")}
-    found = await system.post("/units", {**body, "sort_order": len(made.units)})
-    made.units[plan.key] = found["id"]
+    """The bureau is the unit the administrators came with, under a name of its own; the others are below it."""
+    body = {"code": plan.key, "name": plan.name, "sort_order": len(made.units)}
+    if plan.parent is None:
+        root = next(unit for unit in (await system.get("/units"))["items"] if unit["parent_id"] is None)
+        made.units[plan.key] = root["id"]
+        await system.patch(f"/units/{root['id']}", body)
+    else:
+        made.units[plan.key] = (await system.post("/units", {**body, "parent_id": made.units[plan.parent]}))["id"]
 
 
 async def _person(made: Organisation, system: Caller, security: Caller, plan: PersonPlan) -> None:

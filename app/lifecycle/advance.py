@@ -14,16 +14,16 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
 from app.access.actor import Actor
-from app.access.scope import item_in_scope
+from app.access.scope import items_in_scope
 from app.core import clock
 from app.core.db import Row, Tx
 from app.core.errors import Problem
 from app.core.ids import uuid7
 from app.core.workdays import Calendar
-from app.lifecycle import past
+from app.lifecycle import duplicates, past
 from app.lifecycle.create import insert_items
 from app.lifecycle.derived import derive
-from app.lifecycle.effect import ChildUpdate, Effect
+from app.lifecycle.effect import ChildUpdate, Effect, Touch
 from app.lifecycle.effects import EFFECTS
 from app.lifecycle.effects_closing import plain_value
 from app.lifecycle.facts import Facts, Related
@@ -31,17 +31,16 @@ from app.lifecycle.gather import gather, lock_items
 from app.lifecycle.judge import (
     Step,
     build_facts,
+    everything_named,
     may_ask,
-    people_of,
     refusal,
     refuse_words,
     right_state,
-    units_of,
     unmet,
 )
 from app.lifecycle.movers import Mover
 from app.lifecycle.numbers import number_all
-from app.lifecycle.search import candidates, write_search
+from app.lifecycle.search import write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Action, Confidentiality, State
 from app.lifecycle.told import changed
@@ -64,7 +63,9 @@ FROM item i, LATERAL (
   FROM measure WHERE item_id = i.id AND cycle = i.cycle AND status <> 'adjusted_away') m
 WHERE i.id = ANY($1::uuid[])
 """
-MOVE_ORIGINS = "UPDATE item_origin SET item_id = $2 WHERE item_id = $1"
+MOVE_ORIGINS = """
+UPDATE item_origin o SET item_id = n.target FROM unnest($1::uuid[], $2::uuid[]) AS n(giver, target) WHERE o.item_id = n.giver
+"""
 DROP_DRAFT = (
     "DELETE FROM item_mover WHERE item_id = $1",
     "DELETE FROM item_unit WHERE item_id = $1",
@@ -250,6 +251,7 @@ class Moved:
     to_state: State
     at: datetime
     occurred_at: datetime
+    on_behalf_of: UUID | None
 
 
 async def advance(tx: Tx, actor: Actor, steps: Sequence[Step], *, dry_run: bool = False) -> list[Moved | Problem]:
@@ -260,15 +262,13 @@ async def advance(tx: Tx, actor: Actor, steps: Sequence[Step], *, dry_run: bool 
     """
     rows = await lock_items(tx, [item_id for step in steps for item_id in (step.item_id, *step.related_ids)])
     now = tx.at or clock.now()
-    people = {person for step in steps for person in step.people()} | actor.persons()
-    units = {unit for step in steps for unit in step.units()}
-    for row in rows.values():
-        people |= people_of(row)
-        units |= units_of(row)
-    gathered, calendar = await gather(tx, list(rows), people, units, clock.beijing_date(now))
+    named = everything_named(actor, rows.values(), steps)
+    similar = await duplicates.similar(tx, actor, [rows[s.item_id] for s in steps if _registers(s, rows)], now)
+    gathered, calendar = await gather(tx, list(rows), named, clock.beijing_date(now))
     # An item that is itself on the move can take nothing in: two merging into each other would both be gone.
-    still = {item_id: row for item_id, row in rows.items() if item_id not in {step.item_id for step in steps}}
-    outcomes = [await _judge(tx, actor, step, rows.get(step.item_id), still, gathered, calendar, now) for step in steps]
+    going = {step.item_id for step in steps}
+    seen = await _related(tx, actor, {item_id: row for item_id, row in rows.items() if item_id not in going})
+    outcomes = [_judge(actor, step, rows, gathered, calendar, now, seen, similar) for step in steps]
     if dry_run:
         return [outcome if isinstance(outcome, Problem) else _told(outcome, step, None) for outcome, step in
                 zip(outcomes, steps, strict=True)]  # fmt: skip
@@ -278,10 +278,26 @@ async def advance(tx: Tx, actor: Actor, steps: Sequence[Step], *, dry_run: bool 
             zip(steps, outcomes, strict=True)]  # fmt: skip
 
 
-async def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered once for all
-    tx: Tx, actor: Actor, step: Step, row: Mapping[str, Any] | None, others: Rows, gathered: Mapping[UUID, Row],
-    calendar: Calendar, now: datetime,
+def _registers(step: Step, rows: Rows) -> bool:
+    row = rows.get(step.item_id)
+    return step.action is Action.REGISTER and row is not None and row["state"] == State.SUBMITTED
+
+
+async def _related(tx: Tx, actor: Actor, others: Rows) -> dict[UUID, Related]:
+    """The items a step may write to beside its own: those the caller sees."""
+    seen = await items_in_scope(tx, actor, list(others)) if others else set()
+    return {
+        item_id: Related(item_id, State(row["state"]), row["ledger_id"], Confidentiality(row["confidentiality"]))
+        for item_id, row in others.items()
+        if item_id in seen
+    }
+
+
+def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered once for all
+    actor: Actor, step: Step, rows: Rows, gathered: Mapping[UUID, Row], calendar: Calendar, now: datetime,
+    others: Mapping[UUID, Related], similar: duplicates.Found,
 ) -> Problem | Facts:  # fmt: skip
+    row = rows.get(step.item_id)
     if row is None:
         return Problem("not_found")
     try:
@@ -290,13 +306,9 @@ async def _judge(  # noqa: PLR0913, PLR0917 - what one judgement needs, gathered
         refuse_words(step, row)
     except Problem as problem:
         return problem
-    similar = await candidates(tx, row, now) if step.action is Action.REGISTER else ()
-    seen = {
-        item_id: Related(item_id, State(other["state"]), other["ledger_id"], Confidentiality(other["confidentiality"]))
-        for item_id in step.related_ids
-        if (other := others.get(item_id)) is not None and await item_in_scope(tx, actor, item_id)
-    }
-    facts = build_facts(step, actor, played, row, gathered[step.item_id], calendar, now, seen, similar)
+    related = {item_id: others[item_id] for item_id in step.related_ids if item_id in others}
+    alike = similar.get(step.item_id, ())
+    facts = build_facts(step, actor, played, row, gathered[step.item_id], calendar, now, related, alike)
     return refusal(unmet(transition, facts)) or facts
 
 
@@ -326,9 +338,12 @@ def _change(step: Step, facts: Facts, effect: Effect) -> Change:
         name: value for name, value in (("comment", step.comment), ("document", step.document)) if value is not None
     }
     target = BY_ACTION[step.action].target(facts)
+    changes = {**effect.changes, "state": target.value, "effective_at": facts.occurred_at}
+    if target is not facts.state:
+        changes["entered_seq"] = facts.item["version"] + 1
     return Change(
         row=facts.item,
-        changes={**effect.changes, "state": target.value},
+        changes=changes,
         event=BY_ACTION[step.action].event,
         fields={**effect.fields, **told},
         eff=step.occurred_at,
@@ -344,19 +359,34 @@ def _change(step: Step, facts: Facts, effect: Effect) -> Change:
 def _told(facts: Facts, step: Step, event_id: UUID | None) -> Moved:
     target = BY_ACTION[step.action].target(facts)
     seq = int(facts.item["version"]) + 1
-    return Moved(step, event_id or step.item_id, seq, facts.state, target, facts.now, facts.occurred_at)
+    moved_at = (facts.now, facts.occurred_at)
+    return Moved(step, event_id or step.item_id, seq, facts.state, target, *moved_at, facts.on_behalf_of)
 
 
 async def _hand_origins(tx: Tx, actor: Actor, effects: Sequence[Effect], rows: Rows, calendar: Calendar) -> None:
-    """Origins move to their new item, which records having received them; several givers may share one target."""
+    """Origins move to their new item, which records once from whom it received any, however many givers there are."""
+    received: dict[UUID, list[Touch]] = {}
     for effect in effects:
         for touch in effect.touches:
-            target = (await lock_items(tx, [touch.item_id]))[touch.item_id]
-            await save(tx, actor, [Change(target, {}, touch.event, touch.fields)], calendar)
-            giver = rows[touch.take_origins_of]
-            await tx.execute(MOVE_ORIGINS, giver["id"], touch.item_id)
-            if touch.own_source_too:
-                await tx.insert(ItemOrigin, [_origin(giver, touch.item_id, tx.at)])
+            received.setdefault(touch.item_id, []).append(touch)
+    if not received:
+        return
+    targets = await lock_items(tx, received)
+    touches = [touch for each in received.values() for touch in each]
+    changes = [
+        Change(targets[item_id], {}, "item.origins_received", _givers(each)) for item_id, each in received.items()
+    ]
+    await save(tx, actor, changes, calendar)
+    await tx.execute(MOVE_ORIGINS, [touch.giver["id"] for touch in touches], [touch.item_id for touch in touches])
+    own = [touch for touch in touches if touch.own_source_too]
+    await tx.insert(ItemOrigin, [_origin(rows[touch.giver["id"]], touch.item_id, tx.at) for touch in own])
+
+
+def _givers(touches: Sequence[Touch]) -> dict[str, Any]:
+    return {
+        "from_item_ids": [touch.giver["id"] for touch in touches],
+        "from_numbers": [touch.giver["number"] for touch in touches],
+    }
 
 
 def _origin(giver: Mapping[str, Any], target_id: UUID, at: datetime | None) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from app.core.db import Tx
 from app.core.errors import Fault, Problem, Text
 from app.lifecycle.children import OpenItem
 from app.lifecycle.gather import child_facts, conflicts_of, gather, policy_of
-from app.lifecycle.judge import people_of
+from app.lifecycle.judge import everything_named
 from app.lifecycle.parties import anchors
 from app.lifecycle.policy import PolicyRules
+from app.lifecycle.states import Gate, GateStatus
 
 _FUTURE: Final = Text("办理时间不能晚于现在", "occurred_at must not be in the future")
 _STALE: Final = Text("办理时间须晚于本次销号申请", "occurred_at must be later than the completion report")
@@ -35,12 +36,12 @@ class Case:
     evidence_ids: frozenset[UUID]
     known_people: frozenset[UUID]
     submitted_at: datetime | None
+    survey_failed: bool
 
 
 async def open_case(tx: Tx, actor: Actor, opened: OpenItem, people: Iterable[UUID] = ()) -> Case:
     """Gathers the facts under the lock `opened` holds; `people` are persons the request names."""
-    everyone = people_of(dict(opened.row)) | actor.persons() | set(people)
-    gathered, _ = await gather(tx, [opened.id], everyone, (), opened.today)
+    gathered, _ = await gather(tx, [opened.id], everything_named(actor, [opened.row], people=people), opened.today)
     row = gathered[opened.id]
     found = child_facts(row)
     return Case(
@@ -50,6 +51,7 @@ async def open_case(tx: Tx, actor: Actor, opened: OpenItem, people: Iterable[UUI
         evidence_ids=found["evidence_ids"],
         known_people=found["known_people"],
         submitted_at=found["submitted_at"],
+        survey_failed=any(g.gate == Gate.PEOPLE_SATISFIED and g.result == GateStatus.FAILED for g in found["gates"]),
     )
 
 

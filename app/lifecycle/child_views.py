@@ -26,6 +26,11 @@ from app.lifecycle.states import Confidentiality
 
 _LOCK: Final = "SELECT FROM item WHERE id = $1 FOR UPDATE"
 _SEALED: Final = Sealed("$3::text[]", "$4::uuid[]", "$5::uuid[]", "$6::bool")
+PERSONS: Final = _SEALED.persons
+OVERSEEN: Final = f"""EXISTS (SELECT FROM unnest({_SEALED.roles}, {_SEALED.units}) AS g(role, unit_id)
+  JOIN ledger l ON l.id = i.ledger_id JOIN unit u ON u.id = l.unit_id
+  WHERE g.role IN ('discipline_office', 'auditor') AND g.unit_id = ANY(u.ancestors))"""
+"""Whether the caller oversees the item's ledger: the discipline office and the auditor."""
 _COLUMNS: Final = "c.*, i.version AS item_version, r.readable"
 _STUB: Final = Text("涉密占位事项不得存放文字和材料", "A secret stub takes no text and no files")
 _OLD_CYCLE: Final = Text("这是以前整改周期的内容，已经封存", "It belongs to an earlier cycle, which is sealed")
@@ -57,14 +62,22 @@ class Shown(NamedTuple):
 class ChildView:
     """A child table as it is read; `masked` are the columns a restricted item hides.
 
-    `key` names a row within the item. `filters` adds conditions on `c` with parameters from $7 on.
+    `key` names a row within the item. `filters` adds conditions on `c` with parameters from $7 on. `confided` says in
+    SQL who else a row is kept from; OVERSEEN is what it may refer to.
     """
 
     def __init__(
-        self, table: str, masked: tuple[str, ...], key: str = "id", *, filters: str = "", parameters: int = 0
+        self,
+        table: str,
+        masked: tuple[str, ...],
+        key: str = "id",
+        *,
+        filters: str = "",
+        parameters: int = 0,
+        confided: str = "true",
     ) -> None:
         # What was written before an item became a stub is nobody's to read any more.
-        readable = f"i.confidentiality <> 'secret_stub' AND {restricted_predicate('i', _SEALED)}"
+        readable = f"i.confidentiality <> 'secret_stub' AND {restricted_predicate('i', _SEALED)} AND ({confided})"
         joined = f"FROM {table} c JOIN item i ON i.id = c.item_id CROSS JOIN LATERAL (SELECT {readable} AS readable) r"
         # A count reads no column of `r`, yet each parameter must stand in the statement for its type to be known.
         listed = f"{joined} WHERE c.item_id = $1 AND c.cycle = coalesce($2::int, i.cycle) {filters}"

@@ -22,7 +22,7 @@ from app.lifecycle.childwrites import Child, Operation, allowed, writers
 from app.lifecycle.effect import ChildUpdate
 from app.lifecycle.gather import lock_items
 from app.lifecycle.judge import NOT_YOURS
-from app.lifecycle.parties import Party, parties
+from app.lifecycle.parties import Party, anchors, parties
 from app.lifecycle.states import State
 
 _UNIT = "SELECT ancestors FROM unit WHERE id = $1"
@@ -35,6 +35,7 @@ class OpenItem:
     row: Mapping[str, Any]
     played: frozenset[Party]
     now: datetime
+    on_behalf: UUID | None = None
 
     @property
     def id(self) -> UUID:
@@ -93,18 +94,31 @@ async def open_item(  # noqa: PLR0913 - the coordinates of one permission check
             f"{child.en}: {operation.value} is not possible in {state.value}",
         )
         raise Problem("child_frozen", detail, current_state=state.value)
-    return OpenItem(row, played, tx.at)
+    return OpenItem(row, played, tx.at, _lent(actor, row, played & writers(child, operation)))
+
+
+def _lent(actor: Actor, row: Mapping[str, Any], used: frozenset[Party]) -> UUID | None:
+    """Whose role of the lead unit is being used where the actor has none of their own: both names are kept."""
+    if not used or not used <= {Party.LEAD_UNIT, Party.LEAD_UNIT_HEAD}:
+        return None
+    found = (actor.standing_in(role, anchors(role, row)) for role in (Role.UNIT_HEAD, Role.LIAISON))
+    own = any(g.principal_id is None and g.role in {Role.UNIT_HEAD, Role.LIAISON} and g.unit_id in anchors(g.role, row)
+              for g in actor.grants)  # fmt: skip
+    return None if own else next((principal for principal in found if principal), None)
 
 
 async def save_item(tx: Tx, actor: Actor, opened: OpenItem, writing: Writing) -> int:
     """Writes it all with one event and gives the item's new version."""
+    changes = dict(writing.changes)
+    if writing.eff is not None:  # nothing that follows may be dated before it
+        changes["effective_at"] = max(filter(None, (opened.row["effective_at"], writing.eff)))
     change = Change(
         row=opened.row,
-        changes=dict(writing.changes),
+        changes=changes,
         event=writing.event,
         fields=writing.fields,
         eff=writing.eff,
-        on_behalf=writing.on_behalf,
+        on_behalf=writing.on_behalf or opened.on_behalf,
         attachments=writing.attachments,
         inserts=writing.inserts,
         updates=writing.updates,

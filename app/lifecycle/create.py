@@ -41,7 +41,7 @@ class Draft:
 def blank(now: datetime) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
     row |= {
-        "version": 1, "cycle": 1, "state": State.DRAFT.value, "registered_sort": FAR_INSTANT, "due_sort": FAR,
+        "version": 1, "entered_seq": 1, "cycle": 1, "state": State.DRAFT.value, "registered_sort": FAR_INSTANT, "due_sort": FAR,
         "source_path": [], "source_fields": {}, "cooperating_unit_ids": [], "accountable_leader_ids": [],
         "former_holder_ids": [],
         "measures_total": 0, "measures_done": 0, "criteria_total": 0, "progress_percent": 0, "plan_version": 0,

@@ -43,6 +43,13 @@ def starts_at_acknowledgement(stored: dict[str, Any]) -> bool:
     return bool(stored["kind"] == DeadlineKind.DAYS and stored["from"] == CountFrom.ACKNOWLEDGE)
 
 
+def again(kept: dict[str, Any] | None) -> DeadlineIn | None:
+    """What was once said, out of what the item keeps of it."""
+    if kept is None:
+        return None
+    return DeadlineIn.model_validate({name: kept[name] for name in kept.keys() - {"original_date", "extensions"}})
+
+
 def stored(deadline: DeadlineIn, resolved: Resolved, original: date | None) -> dict[str, Any]:
     """The deadline as the item keeps it; `original_date` is written once and survives every extension."""
     first = original or resolved.due_on

@@ -21,12 +21,10 @@ class ChildUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A change to another item in the same transaction, with its own event."""
+    """Another item that takes in the origins of this one, in the same transaction and with an event of its own."""
 
     item_id: UUID
-    event: str
-    fields: Mapping[str, Any]
-    take_origins_of: UUID
+    giver: Mapping[str, Any]
     own_source_too: bool
 
 

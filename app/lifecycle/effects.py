@@ -8,10 +8,10 @@ from typing import Any
 
 from app.core.ids import uuid7
 from app.lifecycle import deadlines
-from app.lifecycle.action_data import DeadlineIn, plain
+from app.lifecycle.action_data import plain
 from app.lifecycle.effect import ChildUpdate, Effect
 from app.lifecycle.effects_closing import CLOSING_EFFECTS
-from app.lifecycle.effects_common import due_changes, stamp
+from app.lifecycle.effects_common import BACK_TO_WORK, due_changes, stamp
 from app.lifecycle.effects_registry import REGISTRY_EFFECTS
 from app.lifecycle.facts import Facts
 from app.lifecycle.states import Action, Gate, GateStatus, State
@@ -38,13 +38,9 @@ def _assign(f: Facts) -> Effect:
             changes[name] = value
     if f.item["responsible_unit_id"] is None and data.responsible_unit_id is None:
         changes["responsible_unit_id"] = data.lead_unit_id or f.item["lead_unit_id"]
-    deadline = data.deadline or DeadlineIn.model_validate(_as_input(f.item["deadline"]))
+    deadline = data.deadline or deadlines.again(f.item["deadline"])
     changes |= due_changes(f, deadline, f.occurred_on)
     return Effect(changes, plain(data), units_changed=True)
-
-
-def _as_input(stored: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in stored.items() if name not in {"original_date", "extensions"}}
 
 
 def _decline_assignment(f: Facts) -> Effect:
@@ -60,10 +56,9 @@ def _recall(f: Facts) -> Effect:
 
 def _acknowledge(f: Facts) -> Effect:
     effect = Effect({"acknowledged_at": f.now})
-    stored = f.item["deadline"]
-    if stored and deadlines.starts_at_acknowledgement(stored):
-        again = DeadlineIn.model_validate(_as_input(stored))
-        effect.changes |= due_changes(f, again, f.occurred_on)
+    deadline = deadlines.again(f.item["deadline"])
+    if deadline is not None and deadlines.starts_at_acknowledgement(f.item["deadline"]):
+        effect.changes |= due_changes(f, deadline, f.occurred_on)
     if BY_ACTION[A.ACKNOWLEDGE].target(f) is State.RECTIFYING:
         _freeze_plan(f, effect, "approved")
     return effect
@@ -81,8 +76,8 @@ def _submit_plan(f: Facts) -> Effect:
 
 def _freeze_plan(f: Facts, effect: Effect, status: str) -> None:
     number = f.item["plan_version"] + 1
-    authors = {measure.author_id for measure in f.measures} | {criterion.author_id for criterion in f.criteria}
-    authors |= {f.actor_person_id, f.on_behalf_of}
+    authors = {f.actor_person_id, f.on_behalf_of}
+    authors = authors.union(*(measure.authors for measure in f.measures), *(c.authors for c in f.criteria))
     content = {
         "root_cause": effect.changes.get("root_cause", f.item["root_cause"]),
         "goal": effect.changes.get("goal", f.item["goal"]),
@@ -97,7 +92,7 @@ def _freeze_plan(f: Facts, effect: Effect, status: str) -> None:
         {
             "plan_version": number, "cycle": f.item["cycle"], "status": status, "content": content,
             "author_ids": sorted(author for author in authors if author), "submitted_by": f.actor_person_id,
-            "submitted_at": f.now, "decided_by": f.actor_person_id if decided else None,
+            "submitted_at": f.occurred_at, "decided_by": f.actor_person_id if decided else None,
             "decided_at": f.now if decided else None,
         },
     ))  # fmt: skip
@@ -131,7 +126,8 @@ def _report_completion(f: Facts) -> Effect:
     } | {f"gate_{gate}": GateStatus.PENDING.value for gate in Gate}  # fmt: skip
     row = {
         "id": uuid7(), "submission_no": number, "cycle": f.item["cycle"], "summary": f.data.summary,
-        "policy_version": f.policy_version, "submitted_by": f.actor_person_id, "submitted_unit_id": f.item["lead_unit_id"],
+        "policy_version": f.policy_version, "submitted_by": f.actor_person_id, "on_behalf_of": f.on_behalf_of,
+        "submitted_unit_id": f.item["lead_unit_id"],
         "declared_true": True, "evidence_ids": f.data.evidence_ids, "submitted_at": f.now, "occurred_at": f.occurred_at,
     }  # fmt: skip
     cited = sorted(f.criterion_evidence_ids | set(f.data.evidence_ids))
@@ -139,7 +135,7 @@ def _report_completion(f: Facts) -> Effect:
 
 
 def _back_to_work(f: Facts) -> Effect:
-    return Effect({"completed_at": None, "policy_version": None}, plain(f.data))
+    return Effect({**BACK_TO_WORK}, plain(f.data))
 
 
 def _pass_verification(f: Facts) -> Effect:

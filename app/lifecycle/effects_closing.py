@@ -10,7 +10,7 @@ from app.core.ids import uuid7
 from app.core.workdays import CalendarUncertain
 from app.lifecycle.action_data import plain
 from app.lifecycle.effect import ChildUpdate, Effect
-from app.lifecycle.effects_common import due_changes
+from app.lifecycle.effects_common import BACK_TO_WORK, due_changes
 from app.lifecycle.facts import Facts
 from app.lifecycle.parties import Party
 from app.lifecycle.states import Action, Gate, GateStatus, State
@@ -99,9 +99,7 @@ def plain_value(value: Any) -> Any:
 def _reject(f: Facts) -> Effect:
     effect = Effect(fields={"step": _step(f) + 1, **plain(f.data)})
     effect.inserts.append(_signature(f, "disagree", f.data.reason))
-    effect.changes["chain_step"] = 0
-    if f.data.to_state == "rectifying":
-        effect.changes |= {"completed_at": None, "policy_version": None}
+    effect.changes |= BACK_TO_WORK if f.data.to_state == "rectifying" else {"chain_step": 0}
     for gate in f.data.gates:
         effect.changes[f"gate_{gate}"] = GateStatus.PENDING.value
         effect.inserts.append((
@@ -124,9 +122,7 @@ def _finish_notice(f: Facts) -> Effect:
 
 def _uphold(f: Facts) -> Effect:
     ruling = {"ruling": "upheld", "ruling_reason": f.data.reason, "ruled_by": f.actor_person_id, "ruled_at": f.now}
-    changes: dict[str, Any] = dict.fromkeys(
-        ("completed_at", "policy_version", "disposition", "notice_started_on", "notice_ends_on")
-    )
+    changes = {**BACK_TO_WORK, **dict.fromkeys(("disposition", "notice_started_on", "notice_ends_on"))}
     return Effect(changes, plain(f.data), updates=[ChildUpdate(Objection, {"id": f.data.objection_id}, ruling)])
 
 
@@ -155,11 +151,14 @@ def _reopen(f: Facts) -> Effect:
         "notice_started_on": None, "notice_ends_on": None, "next_look_back_on": None, "policy_version": None, "chain": [],
         "chain_step": 0, "root_cause": None, "former_holder_ids": [], "measures_total": len(f.data.measures), "measures_done": 0,
         "criteria_total": len(f.data.criteria), "progress_percent": 0, "progress_latest": None, "decline_count": 0,
-        "cycle_started_at": f.now, "assigned_at": f.now, "assigned_on": f.occurred_on,
+        "cycle_started_at": f.occurred_at, "assigned_at": f.now, "assigned_on": f.occurred_on,
     } | {f"gate_{gate}": GateStatus.PENDING.value for gate in Gate}  # fmt: skip
     changes |= due_changes(f, f.data.deadline, f.occurred_on)
     effect = Effect(changes, {"cycle": cycle, **plain(f.data)}, cites=list(f.data.evidence_ids), people_changed=True)
-    common = {"cycle": cycle, "author_id": f.actor_person_id, "created_at": f.now, "updated_at": f.now}
+    common = {
+        "cycle": cycle, "author_id": f.actor_person_id, "on_behalf_of": f.on_behalf_of, "created_at": f.now,
+        "updated_at": f.now,
+    }  # fmt: skip
     for position, measure in enumerate(f.data.measures, start=1):
         spec = {
             name: getattr(measure, name) for name in ("content", "kind", "unit_id", "person_id", "due_on", "weight")

@@ -24,7 +24,7 @@ _INHERITED = (
 def _register(f: Facts) -> Effect:
     data = f.data
     changes: dict[str, Any] = {
-        "registered_at": f.now, "registered_sort": f.now, "cycle_started_at": f.now,
+        "registered_at": f.now, "registered_sort": f.now, "cycle_started_at": f.occurred_at,
     }  # fmt: skip
     for name in ("category", "severity", "confidentiality"):
         if getattr(data, name) is not None:
@@ -44,14 +44,14 @@ def _register(f: Facts) -> Effect:
 
 
 def _merge(f: Facts) -> Effect:
-    moved = {"from_item_id": str(f.item["id"]), "from_number": f.item["number"]}
-    touch = Touch(f.data.target_id, "item.origins_received", moved, f.item["id"], own_source_too=True)
+    touch = Touch(f.data.target_id, f.item, own_source_too=True)
     return Effect({"merged_into_id": f.data.target_id}, plain(f.data), touches=[touch])
 
 
 def _split(f: Facts) -> Effect:
     children = [_child(f, child) for child in f.data.children]
-    told = plain(f.data) | {"child_ids": [str(child.id) for child in children]}
+    # Their words are in the children's own history, which may one day be read by fewer people than this one.
+    told = {"reason": f.data.reason, "child_ids": [str(child.id) for child in children]}
     return Effect({}, told, created=children)
 
 
@@ -62,7 +62,7 @@ def _child(f: Facts, spec: Any) -> NewItem:
         "severity": stamp(spec.severity) or f.item["severity"],
         "responsible_unit_id": spec.responsible_unit_id or f.item["responsible_unit_id"],
         "split_from_id": f.item["id"], "state": State.REGISTERED.value, "registered_at": f.now, "registered_sort": f.now,
-        "cycle_started_at": f.now, "due_sort": FAR,
+        "cycle_started_at": f.occurred_at, "effective_at": f.occurred_at, "due_sort": FAR,
     }  # fmt: skip
     told = {"title": spec.title, "description": spec.description, "split_from_id": str(f.item["id"])}
     return NewItem(uuid7(), columns, told)
@@ -71,10 +71,7 @@ def _child(f: Facts, spec: Any) -> NewItem:
 def _void(f: Facts) -> Effect:
     effect = Effect({"disposition": f.data.reason_code.value}, plain(f.data))
     if f.foreign_origins:
-        moved = {"from_item_id": str(f.item["id"]), "from_number": f.item["number"]}
-        effect.touches.append(
-            Touch(f.data.rehome_to_id, "item.origins_received", moved, f.item["id"], own_source_too=False)
-        )
+        effect.touches.append(Touch(f.data.rehome_to_id, f.item, own_source_too=False))
     return effect
 
 

@@ -19,11 +19,12 @@ from app.lifecycle.states import Action, Confidentiality, Gate, GateStatus, Mode
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """One reason why not: the rule, the sentence, and the roles that can supply what is missing."""
+    """One reason why not: the rule, the sentence, the roles that can supply what is missing, and what it is about."""
 
     rule: str
     text: Text
     who: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,14 @@ class MeasureFact:
     unit_id: UUID | None
     person_id: UUID | None
     due_on: date | None
-    author_id: UUID | None
+    authors: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class CriterionFact:
     id: UUID
     evidence: int
-    author_id: UUID | None
+    authors: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class ApprovalFact:
     signer_id: UUID | None
     closing_round: int
     recorded_at: datetime
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Facts:
     related: Mapping[UUID, Related] = field(default_factory=dict)
     known_people: frozenset[UUID] = frozenset()
     known_units: frozenset[UUID] = frozenset()
+    known_categories: frozenset[str] = frozenset()
     lead_unit_people: frozenset[UUID] = frozenset()
     last_step_holders: frozenset[UUID] = frozenset()
     required_fields: tuple[str, ...] = ()
@@ -150,6 +153,12 @@ class Facts:
     @property
     def state(self) -> State:
         return State(self.item["state"])
+
+    def in_force(self, purpose: str, role: str) -> str | None:
+        """The latest opinion for this purpose since the item came into its state: going back voids what was signed."""
+        given = [a for a in self.approvals if a.purpose == purpose and a.role == role]
+        fresh = [a.opinion for a in given if a.seq > self.item["entered_seq"]]
+        return fresh[-1] if fresh else None
 
     @property
     def occurred_on(self) -> date:

@@ -6,6 +6,7 @@ Never in one statement: READ COMMITTED would pair the new row with the children 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,10 +35,11 @@ READ = f"SELECT i.*, {_CONTEXT}, clock_timestamp() AS db_now FROM item i {_JOINS
 
 FACTS = """
 SELECT i.id,
- (SELECT coalesce(json_agg(json_build_array(m.id, m.status, m.unit_id, m.person_id, m.due_on, m.author_id)), '[]')
+ (SELECT coalesce(json_agg(json_build_array(m.id, m.status, m.unit_id, m.person_id, m.due_on, m.author_id,
+      m.on_behalf_of)), '[]')
     FROM measure m WHERE m.item_id = i.id AND m.cycle = i.cycle) AS measures,
  (SELECT coalesce(json_agg(json_build_array(c.id, (SELECT count(*) FROM evidence e WHERE e.item_id = i.id
-      AND e.target_kind = 'criterion' AND e.target_id = c.id), c.author_id)), '[]')
+      AND e.target_kind = 'criterion' AND e.target_id = c.id), c.author_id, c.on_behalf_of)), '[]')
     FROM criterion c WHERE c.item_id = i.id AND c.cycle = i.cycle) AS criteria,
  (SELECT coalesce(json_agg(e.id), '[]') FROM evidence e WHERE e.item_id = i.id) AS evidence,
  (SELECT coalesce(json_agg(e.id), '[]') FROM evidence e WHERE e.item_id = i.id AND e.cycle = i.cycle
@@ -53,7 +55,7 @@ SELECT i.id,
  (SELECT coalesce(json_agg(json_build_array(g.gate, g.part, g.result, g.judge_id, g.on_behalf_of) ORDER BY g.changed_seq), '[]')
     FROM gate_result g WHERE g.item_id = i.id AND g.submission_no = i.submission_no) AS gates,
  (SELECT coalesce(json_agg(json_build_array(a.purpose, a.role, a.opinion, a.step, a.signer_id, a.closing_round,
-      a.recorded_at, a.on_behalf_of) ORDER BY a.changed_seq), '[]')
+      a.recorded_at, a.on_behalf_of, a.changed_seq) ORDER BY a.changed_seq), '[]')
     FROM approval a WHERE a.item_id = i.id AND a.cycle = i.cycle) AS approvals,
  (SELECT coalesce(json_agg(json_build_array(d.purpose, d.result, d.plan_version, d.submission_no, d.decided_at)
       ORDER BY d.changed_seq), '[]')
@@ -61,7 +63,7 @@ SELECT i.id,
      AND NOT EXISTS (SELECT 1 FROM decision n WHERE n.item_id = i.id AND n.supersedes_id = d.id)) AS decisions,
  (SELECT coalesce(json_agg(json_build_array(o.id, o.lodged_by, o.ruling)), '[]')
     FROM objection o WHERE o.item_id = i.id AND o.submission_no = i.submission_no) AS objections,
- (SELECT json_build_array(s.submitted_by, s.submitted_at, s.occurred_at) FROM submission s
+ (SELECT json_build_array(s.submitted_by, s.submitted_at, s.occurred_at, s.on_behalf_of) FROM submission s
    WHERE s.item_id = i.id AND s.submission_no = i.submission_no) AS submission,
  (SELECT json_build_array(p.author_ids, p.submitted_at) FROM plan_version p
    WHERE p.item_id = i.id AND p.plan_version = i.plan_version) AS plan,
@@ -88,7 +90,8 @@ SELECT i.id,
        ELSE lu.ancestors END)) AS last_step,
  (SELECT coalesce(json_agg(p.id), '[]') FROM person p WHERE p.id = ANY($2) AND p.active) AS people,
  (SELECT coalesce(json_agg(u.id), '[]') FROM unit u WHERE u.id = ANY($3)
-   AND (u.active_until IS NULL OR u.active_until >= $4)) AS units
+   AND (u.active_until IS NULL OR u.active_until >= $4)) AS units,
+ (SELECT coalesce(json_agg(c.code), '[]') FROM category c WHERE c.code = ANY($5::text[]) AND c.active) AS categories
 FROM item i JOIN ledger l ON l.id = i.ledger_id JOIN unit lu ON lu.id = l.unit_id
 LEFT JOIN unit le ON le.id = i.lead_unit_id
 JOIN source_type st ON st.code = i.source_type AND st.schema_version = i.source_schema_version
@@ -113,11 +116,19 @@ async def read_items(reader: Reader, ids: Sequence[UUID]) -> dict[UUID, dict[str
     return {row["id"]: dict(row) for row in await reader.fetch(READ, list(ids))}
 
 
-async def gather(
-    reader: Reader, ids: Sequence[UUID], people: Iterable[UUID], units: Iterable[UUID], today: date
-) -> tuple[dict[UUID, Row], Calendar]:
-    """Every fact of these items in one statement; `people` and `units` are those the request or the actor names."""
-    rows = await reader.fetch(FACTS, list(ids), list(set(people)), list(set(units)), today)
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a request, an item or the actor names, to be looked up along with the facts."""
+
+    people: frozenset[UUID] = frozenset()
+    units: frozenset[UUID] = frozenset()
+    categories: frozenset[str] = frozenset()
+
+
+async def gather(reader: Reader, ids: Sequence[UUID], named: Named, today: date) -> tuple[dict[UUID, Row], Calendar]:
+    """Every fact of these items in one statement."""
+    people, units, categories = list(named.people), list(named.units), list(named.categories)
+    rows = await reader.fetch(FACTS, list(ids), people, units, today, categories)
     return {row["id"]: row for row in rows}, await load_calendar(reader)
 
 
@@ -133,20 +144,26 @@ def _ids(texts: Sequence[str] | None) -> frozenset[UUID]:
     return frozenset(UUID(text) for text in texts or ())
 
 
+def _people(*texts: str | None) -> frozenset[UUID]:
+    """Whoever did something, and whoever it was done for: what a delegate does counts for both."""
+    return frozenset(UUID(text) for text in texts if text)
+
+
 def child_facts(row: Row) -> dict[str, Any]:
     """The part of Facts that comes from the gathered row alone."""
     submission, plan = row["submission"], row["plan"]
     return {
         "measures": tuple(
-            f.MeasureFact(UUID(m[0]), m[1], _uuid(m[2]), _uuid(m[3]), _day(m[4]), _uuid(m[5])) for m in row["measures"]
+            f.MeasureFact(UUID(m[0]), m[1], _uuid(m[2]), _uuid(m[3]), _day(m[4]), _people(m[5], m[6]))
+            for m in row["measures"]
         ),
-        "criteria": tuple(f.CriterionFact(UUID(c[0]), c[1], _uuid(c[2])) for c in row["criteria"]),
+        "criteria": tuple(f.CriterionFact(UUID(c[0]), c[1], _people(c[2], c[3])) for c in row["criteria"]),
         "evidence_ids": _ids(row["evidence"]),
         "criterion_evidence_ids": _ids(row["criterion_evidence"]),
         "plan_content": row["plan_content"] or {},
         "gates": tuple(f.GateFact(g[0], g[1], g[2], _uuid(g[3])) for g in row["gates"] if g[2] != "reopened"),
         "approvals": tuple(
-            f.ApprovalFact(a[0], a[1], a[2], a[3], _uuid(a[4]), a[5], datetime.fromisoformat(a[6]))
+            f.ApprovalFact(a[0], a[1], a[2], a[3], _uuid(a[4]), a[5], datetime.fromisoformat(a[6]), a[8])
             for a in row["approvals"]
         ),
         "decisions": tuple(
@@ -155,6 +172,7 @@ def child_facts(row: Row) -> dict[str, Any]:
         "objections": tuple(f.ObjectionFact(UUID(o[0]), _uuid(o[1]), o[2]) for o in row["objections"]),
         "known_people": _ids(row["people"]),
         "known_units": _ids(row["units"]),
+        "known_categories": frozenset(row["categories"]),
         "lead_unit_people": _ids(row["lead_people"]),
         "last_step_holders": _ids(row["last_step"]),
         "required_fields": tuple(row["required"]),
@@ -186,7 +204,7 @@ def conflicts_of(item: Mapping[str, Any], row: Row, persons: frozenset[UUID]) ->
     }
     return Conflicts(
         persons=persons,
-        submitters=_ids([submission[0]] if submission and submission[0] else ()),
+        submitters=frozenset() if submission is None else _people(submission[0], submission[3]),
         problem_judges=_judges(gates, "problem_solved", "whole"),
         adequate_judges=_judges(gates, "rectification_adequate", "whole"),
         runners=_ids(row["runners"]) | _judges(gates, "people_satisfied", "whole"),

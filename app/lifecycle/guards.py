@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from app.access import separation
+from app.core.clock import beijing_date
 from app.core.errors import Text
 from app.core.workdays import CalendarUncertain
-from app.lifecycle.deadlines import resolve
+from app.lifecycle.action_data import DeadlineIn
+from app.lifecycle.deadlines import again, resolve, starts_at_acknowledgement
 from app.lifecycle.facts import Facts, Unmet
 from app.lifecycle.guards_closing import MERGE_TARGETS, OFFICE, origins_stay_covered, separated
 from app.lifecycle.states import Confidentiality, DayType, DeadlineKind
@@ -33,6 +35,7 @@ def classified(f: Facts) -> Iterator[Unmet]:
     for name, zh in names.items():
         if getattr(f.data, name) is None and f.item[name] is None:
             yield Unmet(f"register.{name}_missing", Text(f"尚未确定{zh}", f"{name} is not set"), OFFICE)
+    yield from category_known(f, f.data.category)
     was = f.item["confidentiality"]
     levels = {was, f.data.confidentiality or was}
     if Confidentiality.SECRET_STUB in levels and (len(levels) > 1 or f.data.major_matter is not None):
@@ -40,6 +43,12 @@ def classified(f: Facts) -> Iterator[Unmet]:
             "涉密占位问题须单独起草，立账时不能改设也不得填写文字", "a secret stub is drafted as one and takes no text"
         )
         yield Unmet("register.secret_stub", text, OFFICE)
+
+
+def category_known(f: Facts, *categories: str | None) -> Iterator[Unmet]:
+    if {category for category in categories if category} - f.known_categories:
+        text = Text("问题类别不存在或已停用", "a category does not exist or is inactive")
+        yield Unmet("reference.category_unknown", text, OFFICE)
 
 
 def ledger_is_open(f: Facts) -> Iterator[Unmet]:
@@ -54,12 +63,13 @@ def duplicates_answered(f: Facts) -> Iterator[Unmet]:
     for candidate in f.candidates:
         verdict = answers.get(candidate.item_id)
         where = candidate.number or str(candidate.item_id)
+        about = {"item_id": str(candidate.item_id), "score_permille": candidate.score_permille}
         if verdict is None:
             text = Text(f"疑似重复问题 {where} 尚未答复", f"the possible duplicate {where} has not been answered")
-            yield Unmet("register.duplicate_unanswered", text, OFFICE)
+            yield Unmet("register.duplicate_unanswered", text, OFFICE, about)
         elif verdict == "same_fact":
             text = Text(f"与 {where} 系同一事实，应办理并案", f"{where} is the same fact: merge instead of registering")
-            yield Unmet("register.same_fact", text, OFFICE)
+            yield Unmet("register.same_fact", text, OFFICE, about)
 
 
 def merge_target_fits(f: Facts) -> Iterator[Unmet]:
@@ -86,6 +96,7 @@ def two_children(f: Facts) -> Iterator[Unmet]:
     if f.item["confidentiality"] == Confidentiality.SECRET_STUB:
         text = Text("涉密占位问题没有文字，不能拆分", "a secret stub has no text that could be split")
         yield Unmet("split.secret_stub", text, OFFICE)
+    yield from category_known(f, *(child.category for child in f.data.children))
     unknown = {child.responsible_unit_id for child in f.data.children if child.responsible_unit_id} - f.known_units
     if unknown:
         yield Unmet(
@@ -125,10 +136,9 @@ def assignment_complete(f: Facts) -> Iterator[Unmet]:
 
 
 def deadline_structured(f: Facts) -> Iterator[Unmet]:
-    deadline = f.data.deadline
+    deadline = f.data.deadline or again(f.item["deadline"])
     if deadline is None:
-        if f.item["deadline"] is None:
-            yield Unmet("deadline.missing", Text("尚未确定整改时限", "the deadline is not set"), OFFICE)
+        yield Unmet("deadline.missing", Text("尚未确定整改时限", "the deadline is not set"), OFFICE)
         return
     if deadline.kind is DeadlineKind.UNSPECIFIED:
         yield Unmet(
@@ -138,6 +148,17 @@ def deadline_structured(f: Facts) -> Iterator[Unmet]:
         yield Unmet(
             "deadline.review_missing", Text("长期坚持须写明复核日期", "a long-term deadline needs review_on"), OFFICE
         )
+    yield from _countable(f, deadline)
+
+
+def deadline_countable(f: Facts) -> Iterator[Unmet]:
+    """Where the count begins with the acknowledgement, this is the day that decides."""
+    deadline = again(f.item["deadline"])
+    if deadline is not None and starts_at_acknowledgement(f.item["deadline"]):
+        yield from _countable(f, deadline)
+
+
+def _countable(f: Facts, deadline: DeadlineIn) -> Iterator[Unmet]:
     if deadline.kind is DeadlineKind.DAYS and deadline.day_type is DayType.WORKING:
         try:
             resolve(deadline, f.occurred_on, f.calendar, f.policy.immediate_days)
@@ -147,8 +168,7 @@ def deadline_structured(f: Facts) -> Iterator[Unmet]:
 
 
 def may_still_decline(f: Facts) -> Iterator[Unmet]:
-    rulings = [a.opinion for a in f.approvals if a.purpose == "assignment" and a.role == "first_responsible"]
-    ruled = rulings[-1:] == ["agree"]
+    ruled = f.in_force("assignment", "first_responsible") == "agree"
     if f.item["decline_count"] >= DECLINE_TIMES and not ruled:
         text = Text("已退单两次，须由第一责任人裁定", "declined twice already: the first responsible decides")
         yield Unmet("decline_assignment.too_often", text, ("first_responsible",))
@@ -158,7 +178,7 @@ def may_still_decline(f: Facts) -> Iterator[Unmet]:
 
 
 def _after_workdays(f: Facts, count: int) -> date:
-    from_day: date = f.item["assigned_on"]
+    from_day: date = beijing_date(f.item["assigned_at"])  # when the unit could know, whatever day the paper bears
     try:
         return f.calendar.add_workdays(from_day, count)
     except CalendarUncertain:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime
 
 from app.access import separation
 from app.core.errors import Text
+from app.core.workdays import months_later
 from app.lifecycle.facts import Facts, Related, Unmet
 from app.lifecycle.parties import Party
 from app.lifecycle.states import Confidentiality, Gate, GateStatus, State
 
-MONTHS_BETWEEN_REVIEWS = timedelta(days=184)
-"""Six calendar months at their longest, so that "30 June → 31 December" is within the limit."""
+MONTHS_BETWEEN_REVIEWS = 6
 MERGE_TARGETS = frozenset(
     {State.REGISTERED, State.ASSIGNED, State.PLANNING, State.PLAN_REVIEW, State.RECTIFYING, State.SUSTAINING}
 )
@@ -96,21 +96,26 @@ def objection_fits(f: Facts) -> Iterator[Unmet]:
 
 
 def sustain_approved(f: Facts) -> Iterator[Unmet]:
-    latest = [a for a in f.approvals if a.purpose == "sustain" and a.role == "first_responsible"]
-    if not latest or latest[-1].opinion != "agree":
+    if f.in_force("sustain", "first_responsible") != "agree":
         text = Text("转长期坚持须先有第一责任人同意意见", "the first responsible must agree first")
         yield Unmet("sustain.not_approved", text, ("first_responsible",))
 
 
+def _decided(f: Facts, purpose: str, later_than: datetime | None) -> bool:
+    """A decision says something about what was there when it was taken, never about what came after it."""
+    passed = (d for d in f.decisions if d.purpose == purpose and d.result == "passed")
+    return any(later_than is None or d.decided_at > later_than for d in passed)
+
+
 def sustain_decided(f: Facts) -> Iterator[Unmet]:
-    if f.major and not any(d.purpose == "sustain" and d.result == "passed" for d in f.decisions):
+    if f.major and not _decided(f, "sustain", f.plan_submitted_at):
         text = Text("三重一大事项转长期坚持须经集体决策", "a body must decide that a major matter is sustained")
         yield Unmet("decision.sustain_missing", text, OFFICE)
 
 
 def review_within_half_year(f: Facts) -> Iterator[Unmet]:
     on = f.data.next_review_on
-    if on is not None and (on <= f.today or on > f.today + MONTHS_BETWEEN_REVIEWS):
+    if on is not None and not f.today < on <= months_later(f.today, MONTHS_BETWEEN_REVIEWS):
         text = Text("下次评估日期须在今后六个月内", "the next review must be within six months from today")
         yield Unmet("review.too_far", text, OFFICE)
 
@@ -122,6 +127,9 @@ def review_planned(f: Facts) -> Iterator[Unmet]:
 
 def reclassification_allowed(f: Facts) -> Iterator[Unmet]:
     data, item = f.data, f.item
+    if data.category is not None and data.category not in f.known_categories:
+        text = Text("问题类别不存在或已停用", "a category does not exist or is inactive")
+        yield Unmet("reference.category_unknown", text, OFFICE)
     now = Confidentiality(item["confidentiality"])
     wanted = data.confidentiality or now
     if Confidentiality.SECRET_STUB in {now, wanted} and (now is not wanted or data.major_matter is not None):
@@ -148,6 +156,8 @@ def hand_over_fits(f: Facts) -> Iterator[Unmet]:
         yield Unmet(
             "reference.person_unknown", Text("接收人不存在、已停用或与移交人相同", "the receiver is not usable"), OFFICE
         )
+    if data.on > f.today:
+        yield Unmet("hand_over.in_future", Text("交接日期不能晚于今天", "the date must not be in the future"), OFFICE)
     if leader and Party.SUPERVISION_OFFICE not in f.parties:
         yield Unmet(
             "hand_over.leader_by_office",
@@ -159,12 +169,9 @@ def hand_over_fits(f: Facts) -> Iterator[Unmet]:
         text = Text("接收人已对本次申请作出评定或审批", "the receiver has judged or signed this submission")
         yield Unmet("separation.receiver_has_judged", text, OFFICE)
     own = {data.from_person_id, data.to_person_id} <= f.lead_unit_people
-    if not leader and Party.LEAD_UNIT_HEAD in f.parties and Party.SUPERVISION_OFFICE not in f.parties and not own:
-        yield Unmet(
-            "hand_over.own_people",
-            Text("单位负责人只能在本单位人员间交接", "a head hands over among own people"),
-            OFFICE,
-        )
+    if not leader and not (Party.LEAD_UNIT_HEAD in f.parties and own):
+        text = Text("由牵头单位负责人在本单位人员间办理交接", "the head of the lead unit hands over among own people")
+        yield Unmet("hand_over.own_people", text, ("unit_head",))
 
 
 def reopen_reason_fits(f: Facts) -> Iterator[Unmet]:
@@ -223,7 +230,7 @@ def origins_stay_covered(f: Facts, home: Related) -> Iterator[Unmet]:
 
 
 def void_decided(f: Facts) -> Iterator[Unmet]:
-    if f.major and not any(d.purpose == "void" and d.result == "passed" for d in f.decisions):
+    if f.major and not _decided(f, "void", f.item["cycle_started_at"]):
         yield Unmet(
             "decision.void_missing",
             Text("三重一大事项撤销须经集体决策", "voiding a major matter needs a decision"),

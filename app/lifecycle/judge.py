@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from app.core.etag import require_version
 from app.core.workdays import Calendar
 from app.lifecycle import facts as f
 from app.lifecycle.action_data import Document
-from app.lifecycle.gather import child_facts, conflicts_of, policy_of
+from app.lifecycle.gather import Named, child_facts, conflicts_of, policy_of
 from app.lifecycle.parties import Party, anchors, parties
 from app.lifecycle.states import Action, Confidentiality, State
 from app.lifecycle.transitions import BY_ACTION, NEED_DATA, Transition
@@ -68,15 +68,29 @@ class Step:
         found |= {measure.unit_id for measure in getattr(self.data, "measures", ())}
         return {unit for unit in found if unit}
 
+    def categories(self) -> set[str]:
+        found = {getattr(self.data, "category", None)}
+        found |= {child.category for child in getattr(self.data, "children", ())}
+        return {category for category in found if category}
 
-def people_of(row: Mapping[str, Any]) -> set[UUID]:
-    """Persons a locked row names, to be looked up along with those of the request."""
-    found = {row["responsible_person_id"], row["liaison_id"], *row["accountable_leader_ids"]}
-    return {person for person in found if person}
 
-
-def units_of(row: Mapping[str, Any]) -> set[UUID]:
-    return {unit for unit in (row["lead_unit_id"], row["responsible_unit_id"], *row["cooperating_unit_ids"]) if unit}
+def everything_named(
+    actor: Actor, rows: Iterable[Mapping[str, Any]], steps: Sequence[Step] = (), people: Iterable[UUID] = ()
+) -> Named:
+    """Whoever and whatever the request, the items and the actor name, to be looked up along with the facts."""
+    persons: set[UUID | None] = {*actor.persons(), *people}
+    units: set[UUID | None] = set()
+    for row in rows:
+        persons |= {row["responsible_person_id"], row["liaison_id"], *row["accountable_leader_ids"]}
+        units |= {row["lead_unit_id"], row["responsible_unit_id"], *row["cooperating_unit_ids"]}
+    for step in steps:
+        persons |= step.people()
+        units |= step.units()
+    return Named(
+        frozenset(person for person in persons if person),
+        frozenset(unit for unit in units if unit),
+        frozenset(category for step in steps for category in step.categories()),
+    )
 
 
 def may_ask(actor: Actor, step: Step, row: Mapping[str, Any]) -> frozenset[Party]:
@@ -165,19 +179,36 @@ def unmet(transition: Transition, facts: f.Facts, *, with_data: bool = True) -> 
     """All unmet guards at once, so that nobody has to discover them one by one."""
     guards = (guard for guard in transition.guards if with_data or guard not in NEED_DATA)
     found = [reason for guard in guards for reason in guard(facts)]
-    if with_data and facts.occurred_at > facts.now:
-        text = Text("办理时间不能晚于现在", "occurred_at must not be in the future")
-        found.append(f.Unmet("occurred_at.future", text))
+    if with_data:
+        found += _untimely(facts)
     if facts.action in ANSWERS and facts.submitted_at is not None and facts.occurred_at <= facts.submitted_at:
         text = Text("办理时间须晚于本次销号申请", "occurred_at must be later than the completion report")
         found.append(f.Unmet("occurred_at.before_submission", text))
     return found
 
 
+def _untimely(facts: f.Facts) -> Iterator[f.Unmet]:
+    """A paper date lies in the past, and not before what the step follows: what is back-dated proves nothing."""
+    previous, found_on = facts.item["effective_at"], facts.item["found_on"]
+    if facts.occurred_at > facts.now:
+        yield f.Unmet("occurred_at.future", Text("办理时间不能晚于现在", "occurred_at must not be in the future"))
+    if previous is not None and facts.occurred_at < previous:
+        text = Text("办理时间不能早于上一步", "occurred_at must not be earlier than the step before")
+        yield f.Unmet("occurred_at.before_previous", text)
+    if found_on is not None and facts.occurred_on < found_on:
+        text = Text("办理时间不能早于问题发现日期", "occurred_at must not be earlier than found_on")
+        yield f.Unmet("occurred_at.before_found", text)
+
+
 def refusal(found: Iterable[f.Unmet]) -> Problem | None:
     """One 409 naming every rule; its code says whether only the separation of duties stands in the way."""
     faults = [
-        Fault(reason.rule.rpartition(".")[2], reason.text, rule=reason.rule, members={"who": list(reason.who)})
+        Fault(
+            reason.rule.rpartition(".")[2],
+            reason.text,
+            rule=reason.rule,
+            members={"who": list(reason.who), **reason.about},
+        )
         for reason in found
     ]
     if not faults:

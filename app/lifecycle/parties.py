@@ -61,9 +61,14 @@ def anchors(role: str, item: Mapping[str, Any]) -> Sequence[UUID]:
 
 
 def parties(actor: Actor, item: Mapping[str, Any]) -> frozenset[Party]:
-    """Every part the actor may play for this item, by role alone; a program without a person drafts and reports, no more."""
+    """Every part the actor may play for this item, by role alone; a program without a person drafts and reports, no more.
+
+    Administrators play none, whatever else they were granted or lent: they could grant themselves anything.
+    """
     if actor.kind == "system":
         return frozenset({Party.SYSTEM})
+    if actor.is_administrator:
+        return frozenset()
     found: set[Party] = set()
     if _is_finder(actor, item):
         found.add(Party.FINDER)
@@ -74,14 +79,17 @@ def parties(actor: Actor, item: Mapping[str, Any]) -> frozenset[Party]:
     for role, party in (*OFFICES.items(), *OUTSIDERS.items()):
         if actor.holds(role, anchors(role, item)):
             found.add(party)
+    return frozenset(found | _of_the_units(actor, item) | _signer(actor, item))
+
+
+def _of_the_units(actor: Actor, item: Mapping[str, Any]) -> set[Party]:
     lead = item["lead_ancestors"] or ()
-    if actor.holds(Role.UNIT_HEAD, lead):
-        found |= {Party.LEAD_UNIT, Party.LEAD_UNIT_HEAD}
+    found = {Party.LEAD_UNIT, Party.LEAD_UNIT_HEAD} if actor.holds(Role.UNIT_HEAD, lead) else set()
     if actor.holds(Role.LIAISON, lead):
         found.add(Party.LEAD_UNIT)
     if actor.holds(Role.SOURCE_OFFICE, item["source_ancestors"] or ()):
         found.add(Party.SOURCE_OFFICE)
-    return frozenset(found | _signer(actor, item))
+    return found
 
 
 def _signer(actor: Actor, item: Mapping[str, Any]) -> set[Party]:

@@ -10,7 +10,7 @@ from app.core.db import Reader
 from app.core.errors import Problem
 from app.lifecycle.facts import Unmet
 from app.lifecycle.gather import gather, read_items
-from app.lifecycle.judge import Step, build_facts, people_of, units_of, unmet
+from app.lifecycle.judge import Step, build_facts, everything_named, unmet
 from app.lifecycle.parties import parties
 from app.lifecycle.states import Action, State
 from app.lifecycle.transitions import TABLE
@@ -23,8 +23,8 @@ async def preview(reader: Reader, actor: Actor, item_id: UUID) -> list[tuple[Act
     if row is None:
         raise Problem("not_found")
     now = clock.shifted(row["db_now"])
-    people = people_of(row) | actor.persons()
-    gathered, calendar = await gather(reader, [item_id], people, units_of(row), clock.beijing_date(now))
+    named = everything_named(actor, [row])
+    gathered, calendar = await gather(reader, [item_id], named, clock.beijing_date(now))
     played = parties(actor, row)
     found = []
     for transition in TABLE:

@@ -16,6 +16,7 @@ from app.access.actor import Actor
 from app.access.authenticate import ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Sealed, Shape, predicate, restricted_predicate, restricted_read_sql
 from app.core import clock
+from app.core.clock import beijing_date
 from app.core.db import Reader
 from app.core.etag import item_etag
 from app.core.http import Reply
@@ -27,9 +28,11 @@ from app.lifecycle.transitions import TABLE
 
 MASK: Final = ("title", "description", "responsible_person_id", "root_cause", "goal", "remarks")
 _HELD: Final = """
-ARRAY(SELECT g.person_id FROM role_grant g WHERE g.role = m.role AND g.unit_id = ANY(mu.ancestors)
+ARRAY(SELECT g.person_id FROM role_grant g JOIN person p ON p.id = g.person_id AND p.active
+  WHERE g.role = m.role AND g.unit_id = ANY(mu.ancestors)
     AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
   UNION SELECT d.delegate_id FROM delegation d JOIN role_grant g ON g.person_id = d.principal_id AND g.role = ANY(d.roles)
+    JOIN person p ON p.id = d.principal_id AND p.active JOIN person q ON q.id = d.delegate_id AND q.active
   WHERE g.role = m.role AND g.unit_id = ANY(mu.ancestors)
     AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
     AND d.revoked_at IS NULL AND d.starts_on <= $4::date AND (d.ends_on IS NULL OR d.ends_on >= $4::date)
@@ -45,7 +48,7 @@ _COLUMNS: Final = """
   i.source_path, i.source_fields, i.merged_into_id, i.split_from_id, i.category, i.severity, i.confidentiality,
   i.major_kind, i.major_basis, i.found_on, i.registered_at, i.responsible_unit_id, i.lead_unit_id,
   i.cooperating_unit_ids, i.accountable_leader_ids, i.responsible_person_id, i.liaison_id, i.mode, i.deadline, i.due_on,
-  i.assigned_on, i.blue_from, i.yellow_from, i.red_from, i.light_reasons, i.goal, i.root_cause, i.remarks,
+  i.assigned_at, i.blue_from, i.yellow_from, i.red_from, i.light_reasons, i.goal, i.root_cause, i.remarks,
   i.measures_total, i.measures_done, i.progress_percent, i.progress_latest, i.submission_no, i.policy_version, i.chain,
   i.chain_step, i.gate_problem_solved, i.gate_rectification_adequate, i.gate_people_satisfied, i.supervision_level,
   i.completed_at, i.closed_at, i.notice_ends_on, i.next_review_on, i.next_look_back_on, i.disposition, i.closed_offline,
@@ -160,7 +163,7 @@ def warnings(row: Mapping[str, Any]) -> list[str]:
     original = (row["deadline"] or {}).get("original_date")
     if original is not None:
         first = date.fromisoformat(original)
-        if row["assigned_on"] is not None and first < row["assigned_on"]:
+        if row["assigned_at"] is not None and first < beijing_date(row["assigned_at"]):
             found.append("deadline_in_the_past")
         if row["found_on"] is not None and first < row["found_on"]:
             found.append("deadline_before_found_on")

@@ -47,8 +47,11 @@ STATES = [
 ]
 GATE_STATUS = ("pending", "passed", "failed", "waived", "not_evaluable")
 PARTS = ("lead", "responsible", "cooperating", "source")
-FAR = date(9999, 12, 31)
-"""The stored sentinel for "no date": an index sorts it last without NULLS LAST, and keyset paging can pass it."""
+FAR = date(9999, 12, 30)
+"""The stored sentinel for "no date": an index sorts it last without NULLS LAST, and keyset paging can pass it.
+
+Not the last day Python knows, which the driver takes for infinity in some statements and for a date in others.
+"""
 
 
 class Item(SQLModel, table=True):
@@ -161,6 +164,8 @@ class Item(SQLModel, table=True):
     gate_people_satisfied: str = line(16)
     supervision_level: str = line(16)
     decline_count: int = integer(default=0)
+    effective_at: datetime | None = instant(null=True)
+    entered_seq: int = integer(default=1)
     notice_started_on: date | None = day(null=True)
     notice_ends_on: date | None = day(null=True)
     next_review_on: date | None = day(null=True)

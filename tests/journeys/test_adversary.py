@@ -31,7 +31,7 @@ async def test_no_signature_is_dated_before_the_report_it_closes(world: World) -
     leader = await world.as_("leader")
     long_ago = (clock.now() - timedelta(days=30)).isoformat()
     told = await refusal(leader.act(item["id"], "approve_closure", occurred_at=long_ago))
-    assert told.rules == ["occurred_at.before_submission"]
+    assert told.rules == ["occurred_at.before_previous", "occurred_at.before_submission"]
     assert (await world.read(item))["state"] == "closing"
 
 

@@ -114,8 +114,8 @@ async def _prepare(stage: Stage) -> None:
         items[name]["scan"] = scan["id"]
 
 
-def body(stage: Stage, action: Action, name: str) -> dict[str, Any]:
-    """A body whose conditions can hold for this item."""
+def body(stage: Stage, action: Action, name: str, account: str) -> dict[str, Any]:
+    """A body whose conditions can hold for this item and this caller."""
     item, data = stage.items[name], dict(DATA.get(action.value, {}))
     if action is Action.MERGE:
         data["target_id"] = stage.id("target")
@@ -123,9 +123,11 @@ def body(stage: Stage, action: Action, name: str) -> dict[str, Any]:
         data |= {
             "lead_unit_id": stage.world.made.units["engineering"], "accountable_leader_ids": [stage.person("leader")],
         }  # fmt: skip
+    elif action is Action.HAND_OVER and account.startswith("supervision_office"):
+        leader = {"role": "accountable_leader", "from_person_id": stage.person("leader")}
+        data |= {**leader, "to_person_id": stage.person("leader_2")}
     elif action is Action.HAND_OVER:
-        person = item.get("responsible_person_id") or item.get("responsible_person", {}).get("id")
-        data |= {"from_person_id": person or ANYONE, "to_person_id": stage.person("liaison")}
+        data |= {"from_person_id": item.get("responsible_person_id") or ANYONE, "to_person_id": stage.person("liaison")}
     elif action is Action.UPHOLD_OBJECTION:
         data["objection_id"] = item.get("objection", ANYONE)
     elif action is Action.RECORD_OFFLINE_CLOSURE:
@@ -170,7 +172,9 @@ async def test_whoever_may_not_is_refused_in_every_state_and_nothing_changes(sta
                 told.seen["legal" if expected is None else expected[1]] += 1
                 if expected is None:
                     continue
-                answer = await caller.send("POST", f"/items/{stage.id(name)}/transitions", body(stage, action, name))
+                answer = await caller.send(
+                    "POST", f"/items/{stage.id(name)}/transitions", body(stage, action, name, account)
+                )
                 got = answer.status_code, answer.json()["code"]
                 if got != expected:
                     told.wrong.append(f"{account} {action} in {state}: {got} instead of {expected}")
@@ -208,10 +212,10 @@ async def _ask(stage: Stage, told: Told, action: Action, name: str, account: str
     if action is Action.FINISH_NOTICE:
         with clock.travel(timedelta(days=30)):
             caller = await stage.afresh(account)
-            answer = await caller.send("POST", path, body(stage, action, name))
+            answer = await caller.send("POST", path, body(stage, action, name, account))
             await caller.http.aclose()
     else:
-        answer = await (await stage.as_(account)).send("POST", path, body(stage, action, name))
+        answer = await (await stage.as_(account)).send("POST", path, body(stage, action, name, account))
     found, state = answer.json(), stage.items[name]["state"]
     if answer.status_code == 200:
         told.seen[f"{action} {state}"] += 1

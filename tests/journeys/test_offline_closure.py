@@ -56,7 +56,7 @@ async def test_paper_does_not_get_past_a_gate_a_date_or_the_separation_of_duties
         assert told.rules == ["offline.paper_date_missing"]
         long_ago = (clock.now() - timedelta(days=10)).isoformat()
         told = await refusal(office.act(item["id"], "record_offline_closure", data, occurred_at=long_ago))
-        assert told.rules == ["offline.before_submission"]
+        assert told.rules == ["offline.before_submission", "occurred_at.before_previous"]
         ahead = (clock.now() + timedelta(days=1)).isoformat()
         told = await refusal(office.act(item["id"], "record_offline_closure", data, occurred_at=ahead))
         assert told.rules == ["occurred_at.future"]

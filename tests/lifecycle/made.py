@@ -86,12 +86,12 @@ def passed_gates() -> dict[str, str]:
 
 
 def measure(**parts: Any) -> MeasureFact:
-    whole = MeasureFact(MEASURE, "done", LEAD, uid(111), date(2026, 6, 1), ME)
+    whole = MeasureFact(MEASURE, "done", LEAD, uid(111), date(2026, 6, 1), frozenset({ME}))
     return replace(whole, **parts)
 
 
 def criterion(**parts: Any) -> CriterionFact:
-    return replace(CriterionFact(CRITERION, 1, ME), **parts)
+    return replace(CriterionFact(CRITERION, 1, frozenset({ME})), **parts)
 
 
 def data(action: Action, **values: Any) -> Any:

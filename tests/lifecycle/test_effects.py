@@ -128,7 +128,7 @@ def test_declining_is_counted() -> None:
 
 # --- the plan ----------------------------------------------------------------------------------------------------
 
-PLANNED: dict[str, Any] = {"measures": (measure(),), "criteria": (criterion(author_id=uid(9)),),
+PLANNED: dict[str, Any] = {"measures": (measure(),), "criteria": (criterion(authors=frozenset({uid(9)})),),
            "plan_content": {"measures": [{"content": "补齐"}], "criteria": [{"content": "齐全"}]}}  # fmt: skip
 
 
@@ -369,7 +369,7 @@ def test_the_children_of_a_split_inherit_the_source_and_stand_registered() -> No
 def test_merging_hands_the_origins_to_the_target() -> None:
     found = effect(facts(A.MERGE, {"target_id": str(TARGET), "reason": "同一事实"}, row("registered")))
     assert found.changes == {"merged_into_id": TARGET}
-    assert [(touch.item_id, touch.take_origins_of) for touch in found.touches] == [(TARGET, row()["id"])]
+    assert [(touch.item_id, touch.giver["id"]) for touch in found.touches] == [(TARGET, row()["id"])]
 
 
 @pytest.mark.parametrize("origins", [0, 2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,7 +86,14 @@ REQUIRED = [
 classify = guard_cases(g.classified, A.REGISTER, {})
 CLASSIFIED = [
     classify(),
-    classify("", {"category": "safety", "severity": "major"}, category=None, severity=None),
+    classify(
+        "",
+        {"category": "safety", "severity": "major"},
+        category=None,
+        severity=None,
+        parts={"known_categories": frozenset({"safety"})},
+    ),
+    classify("reference.category_unknown", {"category": "safety"}),
     classify("register.category_missing", category=None),
     classify("register.severity_missing", severity=None),
     classify("register.category_missing register.severity_missing", category=None, severity=None),
@@ -173,6 +180,9 @@ deadline = guard_cases(g.deadline_structured, A.ASSIGN, {})
 STRUCTURED = [
     deadline(),
     deadline("deadline.missing", deadline=None),
+    deadline(
+        "deadline.calendar_uncertain", deadline=DEADLINE | WORKING | {"date": None}, parts={"calendar": Calendar()}
+    ),
     deadline("", {"deadline": {"text": "6月底前", "kind": "date", "date": "2026-06-30"}}, deadline=None),
     deadline("deadline.unspecified", {"deadline": {"text": "尽快", "kind": "unspecified"}}),
     deadline("deadline.review_missing", {"deadline": {"text": "长期坚持", "kind": "long_term"}}),
@@ -186,8 +196,24 @@ STRUCTURED = [
 ]
 
 
-def ruling(opinion: str, role: str = "first_responsible", purpose: str = "assignment") -> ApprovalFact:
-    return ApprovalFact(purpose, role, opinion, None, ME, 0, NOW)
+WAITS = DEADLINE | WORKING | {"date": None, "from": "acknowledge"}
+countable = guard_cases(g.deadline_countable, A.ACKNOWLEDGE, {})
+COUNTABLE = [
+    countable(),
+    countable("", deadline=None),
+    countable("", deadline=WAITS),
+    countable("deadline.calendar_uncertain", deadline=WAITS, parts={"calendar": Calendar()}),
+    countable("", deadline=WAITS | {"from": "notice"}, parts={"calendar": Calendar()}),
+    countable("", deadline=WAITS | {"day_type": "calendar"}, parts={"calendar": Calendar()}),
+]
+
+
+def ruling(opinion: str, role: str = "first_responsible", purpose: str = "assignment", seq: int = 7) -> ApprovalFact:
+    return ApprovalFact(purpose, role, opinion, None, ME, 0, NOW, seq)
+
+
+def at(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, day, 4, tzinfo=UTC)
 
 
 # 2026-03-02 is a Monday: three working days later is the 5th.
@@ -211,9 +237,17 @@ DECLINE = [
         decline_count=2,
         parts={"approvals": (ruling("agree", purpose="sustain"),)},
     ),
-    decline("", assigned_on=date(2026, 2, 13), parts={"today": date(2026, 2, 24)}),  # 春节假期不计
-    decline("", assigned_on=date(2031, 1, 1), parts={"today": date(2031, 1, 4)}),
-    decline("decline_assignment.too_late", assigned_on=date(2031, 1, 1), parts={"today": date(2031, 1, 5)}),
+    decline(
+        "decline_assignment.too_often",
+        decline_count=3,
+        entered_seq=9,
+        parts={"approvals": (ruling("agree", seq=8),)},
+    ),  # ruled on before it was assigned anew
+    decline("", decline_count=3, entered_seq=9, parts={"approvals": (ruling("agree", seq=10),)}),
+    decline("", assigned_at=at(2026, 2, 13), parts={"today": date(2026, 2, 24)}),  # 春节假期不计
+    decline("", assigned_at=at(2031, 1, 1), parts={"today": date(2031, 1, 4)}),
+    decline("decline_assignment.too_late", assigned_at=at(2031, 1, 1), parts={"today": date(2031, 1, 5)}),
+    decline("", assigned_on=date(2020, 1, 1)),  # the paper's date takes nothing from the unit's time
 ]
 
 plan = guard_cases(
@@ -312,7 +346,8 @@ EVIDENCE_KNOWN = [
 ]
 
 CASES = [
-    *REQUIRED, *CLASSIFIED, *LEDGER, *DUPLICATES, *MERGE, *SPLIT, *ASSIGN, *STRUCTURED, *DECLINE, *PLAN, *COMPLETE, *CAUSE,
+    *REQUIRED, *CLASSIFIED, *LEDGER, *DUPLICATES, *MERGE, *SPLIT, *ASSIGN, *STRUCTURED, *COUNTABLE,
+    *DECLINE, *PLAN, *COMPLETE, *CAUSE,
     *DECIDED, *AUTHOR, *FINISHED, *EVIDENCED, *PENDING, *DECLARED, *EVIDENCE_KNOWN,
 ]  # fmt: skip
 GUARDS = {guard for one in BY_ACTION.values() for guard in one.guards if guard.__module__ == g.__name__}
@@ -369,6 +404,19 @@ def test_an_act_dated_in_the_future_is_refused_whatever_it_is() -> None:
         found = missing(action, {}, occurred_at=NOW + timedelta(seconds=1))
         assert "occurred_at.future" in found
         assert "occurred_at.future" not in missing(action, {})
+
+
+def test_no_step_is_dated_before_the_one_it_follows_or_before_the_problem_was_found() -> None:
+    item = row("registered", effective_at=NOW - timedelta(days=5), found_on=TODAY - timedelta(days=7))
+    for days, rules in (
+        (4, set()),
+        (5, set()),
+        (6, {"occurred_at.before_previous"}),
+        (8, {"occurred_at.before_previous", "occurred_at.before_found"}),
+    ):
+        judged = facts(A.RECALL, {"reason": "主体有误"}, item, occurred_at=NOW - timedelta(days=days))
+        found = {reason.rule for reason in unmet(BY_ACTION[A.RECALL], judged)}
+        assert {rule for rule in found if rule.startswith("occurred_at.")} == rules, days
 
 
 def test_one_refusal_names_every_rule_and_its_code_says_whether_only_separation_stands_in_the_way() -> None:

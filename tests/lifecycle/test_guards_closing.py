@@ -166,7 +166,7 @@ UPHOLD = [
 
 
 def agreed(opinion: str = "agree", role: str = "first_responsible", purpose: str = "sustain") -> ApprovalFact:
-    return ApprovalFact(purpose, role, opinion, None, OFFICER, 0, NOW)
+    return ApprovalFact(purpose, role, opinion, None, OFFICER, 0, NOW, 7)
 
 
 SUSTAIN = {"reason_code": "legacy", "stage_goal": "年内移交", "next_review_on": "2026-06-01"}
@@ -178,6 +178,7 @@ SUSTAINED = [
     sustain("sustain.not_approved", parts={"approvals": (agreed(), agreed("disagree"))}),
     sustain("sustain.not_approved", parts={"approvals": (agreed(role="leader"),)}),
     sustain("sustain.not_approved", parts={"approvals": (agreed(purpose="plan"),)}),
+    sustain("sustain.not_approved", entered_seq=7, parts={"approvals": (agreed(),)}),  # it came back since
 ]
 
 heard = guard_cases(c.sustain_decided, A.ENTER_SUSTAINING, SUSTAIN)
@@ -186,6 +187,16 @@ HEARD = [
     heard("decision.sustain_missing", **MAJOR),
     heard("decision.sustain_missing", **MAJOR, parts={"decisions": (closing("sustain", "rejected"), closing())}),
     heard("", **MAJOR, parts={"decisions": (closing("sustain"),)}),
+    heard(
+        "decision.sustain_missing",
+        **MAJOR,
+        parts={"decisions": (closing("sustain"),), "plan_submitted_at": NOW + timedelta(days=1)},
+    ),
+    heard(
+        "",
+        **MAJOR,
+        parts={"decisions": (closing("sustain", days=2),), "plan_submitted_at": NOW + timedelta(days=1)},
+    ),
 ]
 
 review = guard_cases(c.review_within_half_year, A.ENTER_SUSTAINING, SUSTAIN)
@@ -195,7 +206,10 @@ REVIEW = [
     review("", {"next_review_on": str(TODAY + timedelta(days=1))}),
     review("", {"next_review_on": "2026-09-02"}),
     review("review.too_far", {"next_review_on": "2026-09-03"}),
-    review("", {"next_review_on": "2026-12-31"}, parts={"today": date(2026, 6, 30)}),
+    review("", {"next_review_on": "2026-12-30"}, parts={"today": date(2026, 6, 30)}),
+    review("review.too_far", {"next_review_on": "2026-12-31"}, parts={"today": date(2026, 6, 30)}),
+    review("", {"next_review_on": "2027-02-28"}, parts={"today": date(2026, 8, 31)}),
+    review("review.too_far", {"next_review_on": "2027-03-01"}, parts={"today": date(2026, 8, 31)}),
     review("review.too_far", {"next_review_on": "2025-12-01"}),
 ]
 
@@ -214,6 +228,8 @@ RECLASSIFY = [
     reclassify("", {"severity": "grave"}, state="closing"),
     reclassify("", {"confidentiality": "restricted"}, state="closing"),
     reclassify("", {"confidentiality": "internal"}),
+    reclassify("reference.category_unknown", {"category": "safety"}),
+    reclassify("", {"category": "safety"}, parts=OFFICE_ONLY | {"known_categories": frozenset({"safety"})}),
     reclassify("reclassify.first_responsible", LOWER),
     reclassify("reclassify.first_responsible", {"drop_major_matter": True}, **MAJOR),
     *(
@@ -266,7 +282,8 @@ HAND_OVER = [
     hand("hand_over.not_holder", LEADERS, accountable_leader_ids=[], parts=OFFICE_ONLY),
     hand("hand_over.own_people", parts={"lead_unit_people": frozenset({uid(111)})}),
     hand("hand_over.own_people", parts={"lead_unit_people": frozenset()}),
-    hand("", parts=OFFICE_ONLY | {"lead_unit_people": frozenset()}),
+    hand("hand_over.own_people", parts=OFFICE_ONLY),
+    hand("hand_over.in_future", {"on": "2026-03-03"}),
 ]
 
 AGAIN = {"reason_code": "rebound", "evidence": "再次发生", "deadline": {"text": "30日内", "kind": "days", "days": 30}}

@@ -87,6 +87,7 @@ def test_a_liaison_stands_in_for_the_finder_in_exactly_the_finders_unit(unit: UU
 def test_a_program_without_a_person_drafts_and_reports_and_no_more(role: Role) -> None:
     program = actor((role, GROUP), person=None, kind="api_key", account_id=None, api_key_id=uid(5), unit_id=SOURCE)
     expected = {P.FINDER} | ({P.INTEGRATION} if role is Role.INTEGRATION else set())
+    expected = set() if role in ADMINISTRATORS else expected
     assert parties(program, row("rectifying")) == expected
     elsewhere = actor((role, GROUP), person=None, kind="api_key", account_id=None, api_key_id=uid(5), unit_id=OTHER)
     assert parties(elsewhere, row("rectifying")) == expected - {P.FINDER}
@@ -181,7 +182,15 @@ def test_several_roles_together_play_what_each_would_play_alone(grants: list[tup
     alone: set[Party] = set()
     for grant in grants:
         alone |= parties(actor(grant), row(state))
-    assert parties(actor(*grants), row(state)) == alone
+    administers = any(role in ADMINISTRATORS for role, _ in grants)
+    assert parties(actor(*grants), row(state)) == (set() if administers else alone)
+
+
+@pytest.mark.parametrize("role", sorted(ADMINISTRATORS))
+def test_an_administrator_plays_no_part_whatever_else_was_granted_or_lent(role: Role) -> None:
+    everything = [(one, BUREAU) for one in Role]
+    assert parties(actor(*everything), row("rectifying")) == set()
+    assert parties(actor((role, GROUP), lent=[(Role.FIRST_RESPONSIBLE, GROUP, uid(9))]), row("closing")) == set()
 
 
 @given(GRANTED, st.sampled_from(State))

@@ -63,6 +63,10 @@ class World:
             await self.made.close()
             self.made.callers = before
 
+    async def head_of(self, of: Case) -> Caller:
+        """The head of the unit that leads the case."""
+        return await self.as_(self.made.head_of(of.lead))
+
     async def item(self, state: str = "rectifying", of: Case | None = None, **changes: Any) -> Json:
         return await self.carrier.to(state, of or case(**changes))
 

@@ -184,6 +184,7 @@ async def delegate(tx: Tx, actor: Actor, data: schemas.DelegationIn) -> schemas.
     for pointer, person_id in (("/principal_id", principal), ("/delegate_id", data.delegate_id)):
         if await tx.fetchval(ABLE, person_id) is None:
             raise _conflict("unknown_reference", pointer, _UNKNOWN)
+    await administrators.keep_out(tx, data.delegate_id)
     held = {row["role"] for row in await tx.fetch(OWN_ROLES, principal, data.starts_on, data.ends_on)}
     missing = [place for place, role in enumerate(data.roles) if role.value not in held]
     if missing:

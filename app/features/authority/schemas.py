@@ -10,14 +10,13 @@ from pydantic import Field, SecretStr, model_validator
 from app.access.passwords import LONGEST, SHORTEST
 from app.access.permissions import Role
 from app.core.errors import Text
-from app.core.fields import Day, Instant, LongText
+from app.core.fields import Day, Instant, LongText, Username
 from app.core.messages import refusal
 from app.core.models import Api, Out
 from app.core.paging import PageOf, PageQuery
 from app.core.patching import Patch
 from app.features.authority.rules import not_lendable, too_long
 
-Username = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@-]*$")]
 Password = Annotated[
     SecretStr,
     Field(

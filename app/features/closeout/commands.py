@@ -295,7 +295,7 @@ def _waived(case: Case, body: schemas.SatisfiedIn) -> _Verdict:
     if not case.policy.people_satisfied.waivable:
         text = Text("本台账规定第三关不得豁免", "The policy of this ledger allows no waiver")
         refused.append(gap("gate.people_satisfied.not_waivable", text, Role.SURVEY_RUNNER))
-    if case.opened.row["gate_people_satisfied"] == GateStatus.FAILED:
+    if case.survey_failed:
         text = Text("本次测评不满意，不能以豁免代替", "The survey found people dissatisfied: it cannot be waived away")
         refused.append(gap("gate.people_satisfied.survey_failed", text, Role.SURVEY_RUNNER))
     reason = body.waiver.reason if body.waiver else None

@@ -18,7 +18,7 @@ from app.features.closeout.head import Head, read_head, withhold
 from app.features.closeout.rules import SurveyKind
 from app.lifecycle.facts import Facts, Unmet
 from app.lifecycle.gather import gather, read_items
-from app.lifecycle.judge import Step, build_facts, people_of, units_of
+from app.lifecycle.judge import Step, build_facts, everything_named
 from app.lifecycle.parties import parties
 from app.lifecycle.readiness import NEXT, Readiness, readiness
 from app.lifecycle.states import Action, Gate, State
@@ -84,8 +84,7 @@ async def closing_readiness(reader: Reader, actor: Actor, item_id: UUID) -> tupl
 async def _facts(reader: Reader, actor: Actor, item_id: UUID) -> Facts:
     row = (await read_items(reader, [item_id]))[item_id]
     now = clock.shifted(row["db_now"])
-    people = people_of(row) | actor.persons()
-    gathered, calendar = await gather(reader, [item_id], people, units_of(row), clock.beijing_date(now))
+    gathered, calendar = await gather(reader, [item_id], everything_named(actor, [row]), clock.beijing_date(now))
     step = Step(item_id, NEXT.get(State(row["state"]), Action.REOPEN), None, None)
     return build_facts(step, actor, parties(actor, row), row, gathered[item_id], calendar, now, {}, ())
 
@@ -116,6 +115,8 @@ def _result(row: Row, head: Head) -> schemas.GateResultOut:
     if row["survey"] is not None:
         shown["survey"], sealed = _survey(row, head)
         masked += sealed
+        if sealed and shown["survey"]["kind"] == SurveyKind.RETURN_VISIT:
+            masked += withhold(shown, ("comment",))
     shown["unmet"] = [
         {"rule": reason.rule, "detail": reason.text.of(head.actor.language), "about": about}
         for reason, about in _reasons(row, head)

@@ -96,6 +96,9 @@ def survey_faults(counts: Counts) -> list[Fault]:
     if counts.valid > counts.invited:
         zh, en = "有效票多于应参加人数", "there are more valid ballots than people invited"
         faults.append(_people("more_ballots_than_invited", zh, en))
+    elif counts.valid + counts.invalid > counts.invited:
+        zh, en = "有效票与无效票合计多于应参加人数", "valid and invalid ballots together are more than people invited"
+        faults.append(_people("more_ballots_than_invited", zh, en))
     return faults
 
 

@@ -8,13 +8,20 @@ from uuid import UUID
 from app.access.guarding import ItemReading
 from app.core.errors import Problem
 from app.features.evidence import schemas
-from app.lifecycle.child_views import ChildView
+from app.lifecycle.child_views import OVERSEEN, PERSONS, ChildView
 
+# 回访 is confidential to who ran it: its scan tells how single people answered, and so does one not yet recorded.
+_RETURN_VISIT: Final = """
+  EXISTS (SELECT FROM survey s WHERE s.item_id = c.item_id AND s.scan_id = c.id AND s.kind = 'return_visit')
+  OR (c.target_kind = 'survey' AND NOT EXISTS (SELECT FROM survey s WHERE s.item_id = c.item_id AND s.scan_id = c.id))"""
+_RUNNER: Final = f"""c.author_id = ANY({PERSONS}) OR EXISTS (SELECT FROM survey s
+  WHERE s.item_id = c.item_id AND s.scan_id = c.id AND s.runner_id = ANY({PERSONS}))"""
 EVIDENCE: Final = ChildView(
     "evidence",
     ("file_name", "sha256", "description"),
     filters="AND ($7::text IS NULL OR c.target_kind = $7) AND ($8::uuid IS NULL OR c.target_id = $8)",
     parameters=2,
+    confided=f"NOT ({_RETURN_VISIT}) OR {_RUNNER} OR {OVERSEEN}",
 )
 
 

@@ -17,7 +17,7 @@ SAFE_FIELDS: Final = frozenset({
     "severity", "confidentiality", "mode", "deadline", "accountable_leader_ids", "lead_unit_id",
     "responsible_unit_id", "cooperating_unit_ids", "declared_true", "to_state", "gates", "disposition",
     "result", "reason_code", "redo_by", "next_review_on", "target_id", "rehome_to_id", "child_ids",
-    "from_item_id", "from_number", "split_from_id",
+    "from_item_ids", "from_numbers", "split_from_id",
 })  # fmt: skip
 """Codes, counters, dates and units: all that a restricted item tells those who may not read its text.
 
@@ -26,6 +26,7 @@ Everything else is hidden, also what nobody has thought of yet: text, names of p
 
 SURVEYS: Final = frozenset({"ballot_paper", "return_visit"})
 SURVEY_REASONS: Final = frozenset({"findings"})
+RETURN_VISIT: Final = "return_visit"
 SEALED_FIELDS: Final = SURVEYS | {"contact"}
 """How single people answered and how an objector is reached: history tells nobody.
 
@@ -111,9 +112,18 @@ def label_of(event_type: str) -> Text | None:
     return None
 
 
+def _of_survey(evidence: object) -> bool:
+    """A file shown for a survey may be the record of visits, whose very name tells of people."""
+    return isinstance(evidence, Mapping) and evidence.get("target_kind") == "survey"
+
+
 def hide(fields: Mapping[str, Any], *, restricted: bool) -> tuple[dict[str, Any], list[str]]:
     """The fields with null for what is hidden, and the names of those; `restricted` leaves only the safe ones."""
     sealed = SEALED_FIELDS | SURVEY_REASONS if fields.keys() & SURVEYS else SEALED_FIELDS
+    if RETURN_VISIT in fields:
+        sealed |= {"comment"}
+    if _of_survey(fields.get("evidence")):
+        sealed |= {"evidence"}
     hidden = sorted(
         name
         for name, value in fields.items()

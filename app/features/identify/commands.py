@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from pydantic import ValidationError
 
 from app.access.actor import Actor
@@ -38,6 +39,7 @@ SELECT (SELECT status FROM ledger WHERE id = $1) AS ledger_status,
   (SELECT coalesce(array_agg(u.id), '{}') FROM unit u WHERE u.id = ANY($5::uuid[])
      AND (u.active_until IS NULL OR u.active_until >= $6)) AS units
 """
+REF_TAKEN = Text("该外部编号已有对应事项", "There is an item of this external reference already")
 _OFFICE_FIELDS = frozenset(
     {"title", "description", "source", "category", "severity", "found_on", "responsible_unit_id"}
 )
@@ -56,9 +58,19 @@ async def draft(tx: Tx, write: Writing, body: schemas.ItemIn) -> Reply:
     columns = _columns(body) | {
         "source_schema_version": version, "finder_person_id": actor.person_id, "finder_unit_id": unit_id,
     }  # fmt: skip
-    made = Draft(uuid7(), columns, "item.drafted", body.model_dump(mode="json", exclude_none=True))
-    await insert_items(tx, actor, [made], await load_calendar(tx))
+    made = Draft(uuid7(), columns, "item.drafted", _told(body))
+    try:
+        await insert_items(tx, actor, [made], await load_calendar(tx))
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "uq_item_external_ref":
+            raise
+        raise Problem("duplicate_value", faults=[Fault("duplicate_value", REF_TAKEN, "/external_ref")]) from None
     return await item_reply(tx, actor, made.id, 201)
+
+
+def _told(body: schemas.ItemIn) -> dict[str, Any]:
+    """What was asked for, without what the event tells of the row's own columns."""
+    return body.model_dump(mode="json", exclude_none=True, exclude={"source", "external_ref", "major_matter"})
 
 
 def _columns(body: schemas.ItemIn) -> dict[str, Any]:
@@ -136,7 +148,7 @@ async def describe(tx: Tx, write: ItemWriting, body: schemas.ItemPatch) -> Reply
     if opened is None:
         raise Problem("not_found")
     changes = await _patched(tx, opened.row, body)
-    told = body.model_dump(mode="json", exclude_unset=True)
+    told = body.model_dump(mode="json", exclude_unset=True, exclude={"source"})
     units = {"responsible_unit_id", "source_unit_id"} & changes.keys()
     await save_item(tx, write.actor, opened, ChildWriting("item.described", told, changes, units_changed=bool(units)))
     if {"title", "description"} & changes.keys():
@@ -155,12 +167,37 @@ async def _patched(tx: Tx, row: Mapping[str, Any], body: schemas.ItemPatch) -> d
         for name, value in body.source.model_dump(exclude_unset=True).items():
             empty: Any = {"path": [], "fields": {}}.get(name)
             changes[f"source_{name}"] = empty if value is None else value
+    _keep_required(row, changes)
     found = await _references(tx, row["ledger_id"], row["source_type"], row["source_schema_version"],
                               changes.get("category"),
                               [changes.get("responsible_unit_id"), changes.get("source_unit_id")])  # fmt: skip
     if "source_fields" in changes:
         _check_fields(found["source_type"][1], changes["source_fields"])
     return changes
+
+
+REQUIRED = {
+    "title": Text("标题", "title"), "category": Text("问题类别", "category"), "severity": Text("问题等级", "severity"),
+    "responsible_unit_id": Text("责任单位", "responsible_unit_id"), "found_on": Text("发现日期", "found_on"),
+    "description": Text("问题描述", "description"), "source_quote": Text("来源原文", "source.quote"),
+    "source_document": Text("来源文件", "source.document"), "source_document_no": Text("来源文号", "source.document_no"),
+}  # fmt: skip
+
+
+def _keep_required(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """What a step has asked for and got is corrected, never taken away again: only a draft can still be emptied."""
+    if row["state"] == State.DRAFT:
+        return
+    emptied = [name for name in REQUIRED if name in changes and changes[name] in (None, "") and row[name]]
+    if emptied:
+        faults = [
+            Fault(
+                "required", Text(f"{REQUIRED[name].zh}可以更正，不能清空", f"{REQUIRED[name].en} may be corrected, not emptied"),
+                rule=f"describe.required.{name}",
+            )
+            for name in emptied
+        ]  # fmt: skip
+        raise Problem("guards_unmet", faults=faults)
 
 
 async def delete_draft(tx: Tx, write: ItemWriting) -> Reply:
@@ -189,8 +226,9 @@ async def transition(tx: Tx, write: ItemWriting, body: Any, *, dry_run: bool = F
     reply = schemas.TransitionReply(transition=_done(outcome, actor), item=item)
     if dry_run:
         return Reply(200, reply, etag=etag_of(item, actor, clock.today()))
-    location = f"/v1/items/{write.item_id}/transitions?seq={outcome.seq}"
-    return Reply(201, reply, etag=etag_of(item, actor, clock.today()), location=location)
+    return Reply(
+        201, reply, etag=etag_of(item, actor, clock.today()), location=f"/v1/items/{write.item_id}/transitions"
+    )
 
 
 def _done(moved: Moved, actor: Actor) -> schemas.TransitionDone:
@@ -203,7 +241,7 @@ def _done(moved: Moved, actor: Actor) -> schemas.TransitionDone:
         to_state=moved.to_state,
         occurred_at=moved.occurred_at,
         recorded_at=moved.at,
-        actor=schemas.Actor(person_id=actor.person_id, unit_id=actor.unit_id, on_behalf_of=moved.step.on_behalf_of),
+        actor=schemas.Actor(person_id=actor.person_id, unit_id=actor.unit_id, on_behalf_of=moved.on_behalf_of),
     )
 
 
@@ -237,7 +275,13 @@ def _prepare(body: schemas.BatchIn, item: schemas.BatchItem, visible: set[UUID])
     model = schemas.ACTION_MODELS[body.action]
     try:
         parsed = model.model_validate(
-            {"action": body.action, "comment": item.comment, "occurred_at": item.occurred_at, "data": item.data}
+            {
+                "action": body.action,
+                "comment": item.comment,
+                "occurred_at": item.occurred_at,
+                "document": item.document,
+                "data": item.data,
+            }
         )
     except ValidationError as error:
         sent = {"action": body.action, "data": item.data}
@@ -246,7 +290,7 @@ def _prepare(body: schemas.BatchIn, item: schemas.BatchItem, visible: set[UUID])
 
 
 def _raise_first(body: schemas.BatchIn, outcomes: Sequence[object]) -> None:
-    """The gravest refusal decides the status; each item's faults are named by its place in the request."""
+    """The first refusal decides the status; each item's faults are named by its place in the request."""
     refused = [(place, outcome) for place, outcome in enumerate(outcomes) if isinstance(outcome, Problem)]
     if not refused:
         return

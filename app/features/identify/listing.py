@@ -68,7 +68,7 @@ FILTERS: Final[dict[str, str]] = {
 class Sort:
     """A sort column, its type, and the stored value that means "none": such rows come last in either direction.
 
-    `literal` is that value in SQL; the driver stores the last day Python knows as infinity.
+    `literal` is that value in SQL.
     """
 
     column: str
@@ -78,7 +78,7 @@ class Sort:
 
 
 SORTS: Final = {
-    "due_on": Sort("due_sort", "date", FAR, "infinity"),
+    "due_on": Sort("due_sort", "date", FAR, FAR.isoformat()),
     "updated_at": Sort("updated_at", "timestamptz"),
     "registered_at": Sort("registered_sort", "timestamptz", FAR_INSTANT, FAR_INSTANT.isoformat()),
     "number": Sort("number_sort", "text", NO_NUMBER, NO_NUMBER),
@@ -102,10 +102,12 @@ _HOLDERS: Final = """
 pairs AS (SELECT DISTINCT m.role, m.unit_id FROM item_mover m WHERE m.item_id = ANY(ARRAY(SELECT id FROM page))),
 held AS (SELECT p.role, p.unit_id, g.person_id FROM pairs p JOIN unit u ON u.id = p.unit_id
     JOIN role_grant g ON g.role = p.role AND g.unit_id = ANY(u.ancestors)
+    JOIN person h ON h.id = g.person_id AND h.active
   WHERE g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)),
 holders AS MATERIALIZED (SELECT role, unit_id, to_json((array_agg(DISTINCT person_id ORDER BY person_id))[1:20]) AS person_ids
   FROM (SELECT * FROM held UNION ALL SELECT h.role, h.unit_id, d.delegate_id FROM held h
     JOIN delegation d ON d.principal_id = h.person_id AND h.role = ANY(d.roles)
+    JOIN person q ON q.id = d.delegate_id AND q.active
     WHERE d.revoked_at IS NULL AND d.starts_on <= $4::date AND (d.ends_on IS NULL OR d.ends_on >= $4::date)) every
   GROUP BY role, unit_id),
 moving AS MATERIALIZED (SELECT m.item_id, json_agg(json_build_object('role', m.role, 'unit_id', m.unit_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from app.access.actor import Actor
 from app.access.authenticate import actor_from_row, credential_of
-from app.access.scope import Shape, restricted_read_sql, shape_for, visible_sql
+from app.access.scope import Shape, shape_for
 from app.core import clock
 from app.core.db import Database, Reader
 from app.core.errors import Fault, Problem, Text
@@ -22,10 +23,10 @@ from app.core.paging import TOTAL_CAP, Cursor, PageQuery
 from app.core.text import fold, query_tokens
 from app.features.identify.listing import Query, arguments, keyset_of, page_sql, tail_follows
 from app.features.identify.schemas import DuplicateCandidate
+from app.lifecycle.duplicates import candidates
 from app.lifecycle.gather import read_items
 from app.lifecycle.light import Light
 from app.lifecycle.schemas import ItemOut
-from app.lifecycle.search import candidates
 from app.lifecycle.states import Confidentiality, Mode, Phase, Severity, State
 from app.lifecycle.view import ITEM_SQL, item_out
 
@@ -226,27 +227,8 @@ async def one(request: Request, db: Database, item_id: UUID | None) -> tuple[Act
     return actor, item_out(dict(row), actor, credential.today)
 
 
-async def visible_among(reader: Reader, actor: Actor, ids: list[UUID]) -> set[UUID]:
-    """Those of the given items the caller may know about."""
-    condition, args = visible_sql(actor, "i", 2)
-    sql = f"SELECT i.id FROM item i WHERE i.id = ANY($1::uuid[]) AND {condition}"  # noqa: S608 - constants only
-    return {row["id"] for row in await reader.fetch(sql, ids, *args)}
-
-
 async def look_alikes(reader: Reader, actor: Actor, item_id: UUID) -> list[DuplicateCandidate]:
-    """Candidates of an item; those the caller may not see, or not unmasked, show neither number nor title."""
+    """What `register` will ask about, as far as the caller may read it: nothing else can be answered, or must be known."""
     rows = await read_items(reader, [item_id])
-    found = await candidates(reader, rows[item_id], clock.now())
-    condition, args = visible_sql(actor, "i", 2)
-    unmasked, more = restricted_read_sql(actor, "i", 2 + len(args))
-    sql = f"SELECT i.id FROM item i WHERE i.id = ANY($1::uuid[]) AND {condition} AND {unmasked}"  # noqa: S608 - constants
-    shown = {row["id"] for row in await reader.fetch(sql, [c.item_id for c in found], *args, *more)}
-    return [
-        DuplicateCandidate(
-            item_id=c.item_id,
-            number=c.number,
-            title=c.title if c.item_id in shown else None,
-            score_permille=c.score_permille,
-        )
-        for c in found
-    ]
+    found = await candidates(reader, actor, [rows[item_id]], clock.now())
+    return [DuplicateCandidate(**asdict(candidate)) for candidate in found.get(item_id, ())]

@@ -20,6 +20,7 @@ from app.access.guarding import (
     writing,
 )
 from app.access.permissions import Permission
+from app.access.scope import items_in_scope
 from app.core import clock
 from app.core.etag import item_etag, not_modified
 from app.core.http import Reply, StrictRoute, call_of, respond, unchanged
@@ -205,5 +206,5 @@ async def list_duplicates(read: Reading) -> Response:
 )
 async def batch_transition(write: ActingOnMany, body: schemas.BatchIn) -> Response:
     """Up to 200 items in one transaction; `atomic` answers 200 or one problem, `partial` 207 with a result per item."""
-    visible = await queries.visible_among(write.db, write.actor, [item.id for item in body.items])
+    visible = await items_in_scope(write.db, write.actor, [item.id for item in body.items])
     return await write.run(lambda tx: commands.batch(tx, write, body, visible))

@@ -12,7 +12,7 @@ from app.core.fields import Code, Day, Instant, Line, LongText, Title
 from app.core.form_schema import FormContent
 from app.core.messages import refusal
 from app.core.models import Api, Out
-from app.lifecycle.action_data import MajorMatter, TransitionBase
+from app.lifecycle.action_data import Document, MajorMatter, TransitionBase
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.states import Action, Confidentiality, Severity, State
 from app.lifecycle.transitions import TABLE
@@ -173,6 +173,7 @@ class BatchItem(Api):
     version: Annotated[int, Field(ge=1, le=2**31 - 1)]
     comment: LongText | None = None
     occurred_at: Instant | None = None
+    document: Document | None = None
     data: dict[str, JsonValue] = {}
 
 

@@ -16,6 +16,7 @@ from app.core.errors import Fault, Problem, Text
 from app.core.etag import item_etag, require_version
 from app.core.http import Reply
 from app.core.ids import uuid7
+from app.core.messages import fault_problem
 from app.features.ledgers import queries, schemas
 from app.features.ledgers.rules import changed_rules, first_rules, source_type_faults
 from app.tables import ledger as tables
@@ -190,7 +191,7 @@ async def put_source_type(tx: Tx, writing: Writing, code: str, body: schemas.Sou
 def refuse_unusable(body: schemas.SourceTypeIn) -> None:
     """422 for a schema no form can be made of; before the transaction, since nothing of it depends on stored data."""
     if faults := source_type_faults(body.json_schema, body.sealed):
-        raise Problem("validation_failed", faults=faults)
+        raise fault_problem(faults)
 
 
 def config_etag(actor: Actor, version: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from app.core.errors import Fault, Text
+from app.core.fields import SECRECY_MARK
 from app.core.form_schema import schema_faults
+from app.core.text import has_secrecy_mark
 from app.lifecycle.policy import POLICY_DEFAULT, PolicyRules
 from app.lifecycle.states import OPEN, State
 
@@ -26,8 +28,23 @@ def changed_rules(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[s
     return [name for name, value in after.items() if before.get(name) != value]
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """Every text a form shows: names, titles, hints, choices."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _texts(inner)
+
+
 def source_type_faults(json_schema: Mapping[str, Any], sealed: Sequence[str]) -> list[Fault]:
     """Why a source type cannot be used: its schema is no form, or it seals what the form does not have."""
+    if any(has_secrecy_mark(text) for text in _texts(json_schema)):
+        return [Fault("classified_text", SECRECY_MARK, "/json_schema")]
     faults = schema_faults(json_schema, "/json_schema")
     if faults:
         return faults

@@ -35,6 +35,7 @@ GUARD_LABELS: Final[Mapping[str, Text]] = {
     "two_children": Text("至少拆分为两个问题", "It is split into at least two"),
     "assignment_complete": Text("牵头单位、责任领导和整改方式已明确", "Lead unit, leader and mode are set"),
     "deadline_structured": Text("整改时限明确可算", "The deadline can be counted"),
+    "deadline_countable": Text("自签收起算的时限可以推算", "A deadline counted from now on can be counted"),
     "may_still_decline": Text("在退单期限和次数之内", "It may still be declined"),
     "has_measures_and_criteria": Text("有整改措施和完成标准", "There are measures and criteria"),
     "measures_complete": Text("每项措施有单位、责任人和期限", "Every measure has a unit, a person and a date"),

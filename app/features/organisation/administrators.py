@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic import TypeAdapter, ValidationError
+
 from app.access import administrators, passwords
 from app.access.actor import SYSTEM
 from app.access.permissions import ADMINISTRATORS, Role
 from app.core import clock
 from app.core.db import Database, Tx
 from app.core.errors import Fault, Problem, Text
+from app.core.fields import Line, Username
 from app.core.ids import uuid7
 from app.tables.organisation import Account, Person, RoleGrant, Unit
 from app.trail.envelope import Entry
@@ -33,6 +36,8 @@ async def create_administrator(
     wanted = sorted({Role(role) for role in roles if role in set(Role)})
     if not wanted or len(wanted) != len(set(roles)) or not set(wanted) <= ADMINISTRATORS:
         raise _invalid("not_an_administrator", "/role", "须为系统、安全或审计管理员", "It is no administrator's role")
+    _check(Username, username, "/username")
+    _check(Line, name, "/name")
     if not passwords.acceptable(password, username):
         raise _invalid("password_too_weak", "/password", "密码过于简单或包含用户名", "The password is too simple")
     if len(wanted) > 1 and not trial:
@@ -75,6 +80,14 @@ async def _put(
     await record(tx, SYSTEM, [Entry(event.partition(".")[0], row["id"], event, at, fields, ver=1)])
     made: UUID = row["id"]
     return made
+
+
+def _check(kind: Any, value: str, pointer: str) -> None:
+    """The same rules as over HTTP: what a shell lets in stays for good."""
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        raise _invalid("invalid", pointer, "不符合要求", "It does not meet the requirements") from None
 
 
 def _invalid(code: str, pointer: str, zh: str, en: str) -> Problem:

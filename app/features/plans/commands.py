@@ -186,6 +186,7 @@ def _new(opened: OpenItem, actor: Actor, position: int) -> dict[str, Any]:
         "cycle": opened.row["cycle"],
         "position": position,
         "author_id": actor.person_id,
+        "on_behalf_of": opened.on_behalf,
         "created_at": opened.now,
         "updated_at": opened.now,
     }

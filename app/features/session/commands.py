@@ -11,7 +11,7 @@ import asyncpg
 from app.access import passwords, tokens
 from app.access.actor import Actor
 from app.access.authenticate import ACTOR_SQL, Credential, actor_from_row
-from app.access.permissions import ADMINISTRATORS
+from app.access.permissions import ADMINISTRATORS, Permission
 from app.access.throttle import Throttle
 from app.core import clock
 from app.core.db import Database, Tx
@@ -45,12 +45,12 @@ async def sign_in(
 
     Raises invalid_credentials alike for a wrong name, password or closed account; too_many_requests after five.
     """
-    throttle.check(form.username, address)
-    row = await queries.login(db, form.username)
-    right = await passwords.matches(None if row is None else row["password_hash"], form.password.get_secret_value())
-    if row is None or not right or not row["active"]:
-        throttle.failed(form.username, address)
-        raise Problem("invalid_credentials")
+    with throttle.attempt(form.username, address):
+        row = await queries.login(db, form.username)
+        known = None if row is None else row["password_hash"]
+        right = await passwords.matches(known, form.password.get_secret_value())
+        if row is None or not right or not row["active"]:
+            raise Problem("invalid_credentials")
     session = tokens.Session(row["id"], row["epoch"])
 
     async def work(tx: Tx) -> list[Any]:
@@ -80,12 +80,11 @@ async def check_password(db: Database, actor: Actor, data: schemas.PasswordChang
     """The hash of the new password; raises conflict for a wrong old one, validation_failed for a weak new one."""
     row = await db.fetchrow(queries.OWN_LOGIN, _account_of(actor))
     username = "" if row is None else row["username"]
-    throttle.check(username, "own")
     stored = None if row is None else row["password_hash"]
-    if not await passwords.matches(stored, data.current_password.get_secret_value()):
-        throttle.failed(username, "own")
-        text = Text("当前密码不正确", "The current password is wrong")
-        raise Problem("conflict", text, faults=[Fault("wrong_password", text, pointer="/current_password")])
+    with throttle.attempt(username, "own"):
+        if not await passwords.matches(stored, data.current_password.get_secret_value()):
+            text = Text("当前密码不正确", "The current password is wrong")
+            raise Problem("conflict", text, faults=[Fault("wrong_password", text, pointer="/current_password")])
     new = data.new_password.get_secret_value()
     if not passwords.acceptable(new, username) or new == data.current_password.get_secret_value():
         text = Text("新密码过于简单、包含用户名或与原密码相同", "The new password is too simple, or not new")
@@ -103,8 +102,36 @@ async def change_password(tx: Tx, actor: Actor, password_hash: str) -> tokens.Se
     return tokens.Session(account_id, row["epoch"])
 
 
+_NOT_HELD: Final = Text("密钥的权限不得超过本人", "A key cannot do what its person may not")
+_OWN_ONLY: Final = Text(
+    "与人员绑定的密钥只能由本人签发", "A key that acts as a person is made by that person and nobody else"
+)
+
+
+def may_create_key(actor: Actor, data: schemas.ApiKeyIn) -> None:
+    """A key acts as the person who made it, or as a unit's program if the security administrator made it.
+
+    Raises password_change_required, forbidden, and conflict for more than the person may do: whoever manages access
+    must not be able to act in somebody else's name.
+    """
+    if actor.must_change_password:
+        raise Problem("password_change_required")
+    if actor.kind != "person":
+        raise Problem("forbidden")
+    if data.person_id is None:
+        if not actor.has(Permission.ACCESS_MANAGE):
+            raise Problem("forbidden")
+        return
+    if data.person_id != actor.person_id:
+        raise Problem("forbidden", _OWN_ONLY)
+    beyond = [place for place, scope in enumerate(data.scopes) if not actor.has(scope)]
+    if beyond:
+        faults = [Fault("scope_not_held", _NOT_HELD, pointer=f"/scopes/{place}") for place in beyond]
+        raise Problem("conflict", _NOT_HELD, faults=faults)
+
+
 async def create_key(tx: Tx, actor: Actor, data: schemas.ApiKeyIn) -> schemas.NewApiKey:
-    """The secret is in the answer and nowhere else; raises conflict for an unknown unit or person or a bad expiry."""
+    """The secret is in the answer and nowhere else; raises conflict for an unknown unit or a bad expiry."""
     if not _at(tx) < data.expires_at <= _at(tx) + LONGEST_KEY:
         text = Text("有效期须在一年以内且晚于当前时间", "The key must expire within a year, and not before now")
         raise Problem("conflict", text, faults=[Fault("expiry_out_of_range", text, pointer="/expires_at")])
@@ -120,18 +147,17 @@ async def create_key(tx: Tx, actor: Actor, data: schemas.ApiKeyIn) -> schemas.Ne
     kept = {"digest": made.digest, "created_by": actor.person_id, "version": 1}
     try:
         await tx.insert(ApiKey, [{"id": key_id, **shown, **kept, "created_at": _at(tx), "updated_at": _at(tx)}])
-    except asyncpg.ForeignKeyViolationError as error:
-        pointer = "/unit_id" if "unit_id" in (error.constraint_name or "") else "/person_id"
+    except asyncpg.ForeignKeyViolationError:
         text = Text("引用的记录不存在", "There is no such record")
-        raise Problem("conflict", text, faults=[Fault("unknown_reference", text, pointer=pointer)]) from None
+        raise Problem("conflict", text, faults=[Fault("unknown_reference", text, pointer="/unit_id")]) from None
     await record(tx, actor, [Entry("api_key", key_id, "api_key.created", _at(tx), shown, ver=1)])
-    return schemas.NewApiKey(**(await queries.api_key(tx, key_id)).model_dump(), secret=made.secret)
+    return schemas.NewApiKey(**(await queries.api_key(tx, actor, key_id)).model_dump(), secret=made.secret)
 
 
 async def revoke_key(tx: Tx, actor: Actor, key_id: UUID, if_match: str | None) -> None:
     """The key's next request is refused."""
     before = await tx.fetchrow(LOCK_KEY, key_id)
-    if before is None or before["revoked_at"] is not None:
+    if before is None or before["revoked_at"] is not None or not queries.may_see_key(actor, before["person_id"]):
         raise Problem("not_found")
     require_version(if_match, before["version"])
     await tx.execute(REVOKE_KEY, key_id, _at(tx))

@@ -6,6 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.access.actor import Actor
+from app.access.permissions import Permission
+from app.access.scope import Shape, visible_sql
 from app.core import clock
 from app.core.db import Database, Reader, Row
 from app.core.errors import Problem
@@ -39,12 +41,13 @@ FROM unnest($1::text[], $2::uuid[]) AS g(role, unit_id)
   JOIN unit u ON u.ancestors && ARRAY[g.unit_id]
   JOIN item_mover m ON m.role = g.role AND m.unit_id = u.id
   JOIN item i ON i.id = m.item_id
+WHERE {visible}
 GROUP BY i.state
 """
 _KEY: Final = """k.id, k.name, k.hint, k.unit_id, k.person_id, k.scopes, k.expires_at, k.revoked_at, k.version,
   k.created_at, k.updated_at"""
 KEY: Final = f"SELECT {_KEY} FROM api_key k WHERE k.id = $1"  # noqa: S608 - constants
-KEYS: Final = Keyset(_KEY, "FROM api_key k WHERE $1::bool", ("k.id",), 1)
+KEYS: Final = Keyset(_KEY, "FROM api_key k WHERE ($1::bool OR k.person_id = $2::uuid)", ("k.id",), 2)
 
 
 async def login(reader: Reader, username: str) -> Row | None:
@@ -61,7 +64,10 @@ async def me(db: Database, actor: Actor, *, trial_mode: bool) -> schemas.Me:
         delegations = await reader.fetch(MY_DELEGATIONS, actor.person_id, today)
         names = {row["id"]: row["name"] for row in await reader.fetch(UNIT_NAMES, [g.unit_id for g in actor.grants])}
         roles = [grant.role.value for grant in actor.grants]
-        waiting = await reader.fetch(WAITING, roles, [grant.unit_id for grant in actor.grants])
+        visible, args = visible_sql(actor, "i", 3, Shape.WHOLE if actor.whole_tree else Shape.MANY)
+        waiting = await reader.fetch(
+            WAITING.format(visible=visible), roles, [grant.unit_id for grant in actor.grants], *args
+        )
     by_state = {row["state"]: row["waiting"] for row in waiting}
     body: dict[str, Any] = {
         "kind": actor.kind,
@@ -80,15 +86,20 @@ async def me(db: Database, actor: Actor, *, trial_mode: bool) -> schemas.Me:
     return schemas.Me.model_validate(body)
 
 
-async def api_key(reader: Reader, key_id: UUID) -> schemas.ApiKey:
+def may_see_key(actor: Actor, person_id: UUID | None) -> bool:
+    """Everybody their own keys, who manages access all of them."""
+    return actor.has(Permission.ACCESS_MANAGE) or (person_id is not None and person_id == actor.person_id)
+
+
+async def api_key(reader: Reader, actor: Actor, key_id: UUID) -> schemas.ApiKey:
     """Raises not_found."""
     row = await reader.fetchrow(KEY, key_id)
-    if row is None:
+    if row is None or not may_see_key(actor, row["person_id"]):
         raise Problem("not_found")
     return schemas.ApiKey.model_validate(dict(row))
 
 
-async def api_keys(reader: Reader, query: PageQuery, cursor: Cursor) -> schemas.ApiKeyPage:
+async def api_keys(reader: Reader, actor: Actor, query: PageQuery, cursor: Cursor) -> schemas.ApiKeyPage:
     """Revoked and expired ones as well."""
-    sheet = await KEYS.read(reader, (True,), query, cursor)
+    sheet = await KEYS.read(reader, (actor.has(Permission.ACCESS_MANAGE), actor.person_id), query, cursor)
     return schemas.ApiKeyPage.model_validate({"items": [dict(row) for row in sheet.rows], **sheet.envelope()})

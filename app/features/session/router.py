@@ -10,8 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from app.access import tokens
 from app.access.actor import Actor
 from app.access.authenticate import session_key
-from app.access.guarding import Writing, permit, public, signed_in, writing
-from app.access.permissions import Permission
+from app.access.guarding import Writing, public, signed_in, writing
 from app.core.db import Tx
 from app.core.http import Reply, StrictRoute, call_of, respond
 from app.core.openapi import ETAG, IF_MATCH, KEYLESS, problem_responses
@@ -22,8 +21,6 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["session"])
 
 Anyone = Annotated[Actor, Depends(signed_in())]
 Own = Annotated[Writing, Depends(writing(None))]
-Managing = Annotated[Writing, Depends(writing(Permission.ACCESS_MANAGE))]
-Looking = Annotated[Actor, Depends(permit(Permission.ACCESS_MANAGE))]
 
 
 def _token(request: Request, session: tokens.Session) -> schemas.Token:
@@ -82,10 +79,11 @@ async def change_password(request: Request, by: Own, data: schemas.PasswordChang
 
 
 @router.get("/api-keys", operation_id="listApiKeys", summary="密钥列表 · List API keys")
-async def list_api_keys(request: Request, _: Looking, query: Page, response: Response) -> schemas.ApiKeyPage:
-    """Without their secrets, which nobody has but their holders."""
+async def list_api_keys(request: Request, actor: Anyone, query: Page, response: Response) -> schemas.ApiKeyPage:
+    """One's own, or all for whoever manages access; without their secrets, which nobody has but their holders."""
     call = call_of(request)
-    page = await queries.api_keys(request.app.state.db, query, cursor_for(call, request.app.state.cursor_key))
+    cursor = cursor_for(call, request.app.state.cursor_key)
+    page = await queries.api_keys(request.app.state.db, actor, query, cursor)
     response.headers.update(page_links(call, page.next_cursor))
     return page
 
@@ -94,8 +92,9 @@ async def list_api_keys(request: Request, _: Looking, query: Page, response: Res
     "/api-keys", operation_id="createApiKey", summary="签发密钥 · Create an API key", status_code=201,
     response_model=schemas.NewApiKey, responses=problem_responses("conflict"),
 )  # fmt: skip
-async def create_api_key(by: Managing, data: schemas.ApiKeyIn) -> Response:
-    """The secret is shown once; a retry with the same Idempotency-Key answers without it."""
+async def create_api_key(by: Own, data: schemas.ApiKeyIn) -> Response:
+    """For oneself, or for a unit's program by who manages access. The secret is shown once, and never in a retry."""
+    commands.may_create_key(by.actor, data)
 
     async def work(tx: Tx) -> Reply:
         made = await commands.create_key(tx, by.actor, data)
@@ -109,9 +108,9 @@ async def create_api_key(by: Managing, data: schemas.ApiKeyIn) -> Response:
     "/api-keys/{key_id}", operation_id="getApiKey", summary="查看密钥 · Read an API key",
     response_model=schemas.ApiKey, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_api_key(request: Request, actor: Looking, key_id: UUID) -> Response:
+async def get_api_key(request: Request, actor: Anyone, key_id: UUID) -> Response:
     """What it may do and until when."""
-    found = await queries.api_key(request.app.state.db, key_id)
+    found = await queries.api_key(request.app.state.db, actor, key_id)
     return respond(Reply(200, found, etag=actor.etag(found.version)))
 
 
@@ -119,7 +118,7 @@ async def get_api_key(request: Request, actor: Looking, key_id: UUID) -> Respons
     "/api-keys/{key_id}", operation_id="revokeApiKey", summary="吊销密钥 · Revoke an API key", status_code=204,
     response_class=Response, openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def revoke_api_key(by: Managing, key_id: UUID) -> Response:
+async def revoke_api_key(by: Own, key_id: UUID) -> Response:
     """From its next request on."""
 
     async def work(tx: Tx) -> Reply:

@@ -143,7 +143,7 @@ def test_a_survey_passes_exactly_when_every_rule_holds(counts: Counts, rule: Sur
     valid = judging + counts.unknown
     passes = (
         counts.invited >= 1
-        and valid <= counts.invited
+        and valid + counts.invalid <= counts.invited
         and valid >= min(counts.invited, max(rule.min_n, math.ceil(rule.min_ratio * counts.invited)))
         and judging > 0
         and Fraction(pleased, judging) >= rule.threshold

@@ -35,7 +35,7 @@ async def test_the_first_administrator_signs_in_and_finds_a_unit_to_begin_with(
 
 async def test_making_an_administrator_is_in_the_history_without_the_password(fresh_app: FastAPI) -> None:
     await make(fresh_app, "admin", "audit_admin")
-    rows = await fresh_app.state.db.fetch("SELECT type FROM event ORDER BY at, id")
+    rows = await fresh_app.state.db.fetch("SELECT type FROM event WHERE subject_kind NOT IN ('log', 'key', 'rules')")
     assert {row["type"] for row in rows} == {
         "person.created", "account.created", "unit.created", "role_grant.granted",
     }  # fmt: skip
