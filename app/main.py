@@ -24,6 +24,7 @@ from app.core.middleware import Envelope
 from app.core.openapi import finish, require_operation_ids
 from app.core.problem_json import answer
 from app.core.telemetry import Telemetry
+from app.examples import WORDS
 from app.settings import Settings
 from app.worker import background, chores_of
 
@@ -39,7 +40,7 @@ class Service(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
-            self.openapi_schema = finish(super().openapi(), _public_operations(self))
+            self.openapi_schema = finish(super().openapi(), _guards(self), WORDS)
         return self.openapi_schema
 
 
@@ -54,7 +55,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
         version=version("rectification-ledger"),
         description=_DESCRIPTION,
         contact={"name": "部署单位的系统管理员 · The system administrator of the deployment"},
-        license_info={"name": "随部署约定 · As agreed with the deployment"},
+        license_info={"name": "随部署约定 · As agreed with the deployment", "identifier": "LicenseRef-as-agreed"},
         servers=[{"url": "/", "description": "本服务 · This service"}],
         openapi_tags=list(TAGS),
         openapi_url=None,
@@ -94,9 +95,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.db.close()
 
 
-def _public_operations(app: FastAPI) -> frozenset[str]:
-    return frozenset(
-        str(context.operation_id)
+def _guards(app: FastAPI) -> dict[str, str]:
+    """What each operation requires of its caller."""
+    return {
+        str(context.operation_id): str(guard_of(context.dependant))
         for context in iter_route_contexts(app.routes)
-        if isinstance(context.original_route, APIRoute) and guard_of(context.dependant) == "public"
-    )
+        if isinstance(context.original_route, APIRoute)
+    }

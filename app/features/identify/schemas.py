@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Discriminator, Field, JsonValue, create_model, model_validator
 
+from app.core.enums import LabelledEnum
 from app.core.errors import Text
 from app.core.fields import Code, Day, Instant, Line, LongText, Title
 from app.core.form_schema import FormContent
@@ -176,11 +177,18 @@ class BatchItem(Api):
     data: dict[str, JsonValue] = {}
 
 
+class BatchMode(LabelledEnum):
+    """What becomes of a batch in which an item cannot be moved."""
+
+    ATOMIC = "atomic", "全办或全不办", "All or none"
+    PARTIAL = "partial", "逐件办理", "Each by itself"
+
+
 class BatchIn(Api):
     """One action on many items. `atomic`: all or none; `partial`: each by itself, every failure reported."""
 
     action: Action
-    mode: Literal["atomic", "partial"] = "partial"
+    mode: BatchMode = BatchMode.PARTIAL
     items: Annotated[list[BatchItem], Field(min_length=1, max_length=MAX_BATCH)]
 
     @model_validator(mode="after")

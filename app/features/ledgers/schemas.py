@@ -122,8 +122,8 @@ class LedgerQuery(PageQuery):
     """Which ledgers to list."""
 
     q: Words | None = None
-    status: LedgerStatus | None = None
-    unit_id: UUID | None = None
+    status: Annotated[LedgerStatus | None, Field(description="状态 · Status")] = None
+    unit_id: Annotated[UUID | None, Field(description="所属单位 · Unit of the ledger")] = None
 
 
 class PolicyIn(Api):

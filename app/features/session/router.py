@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Path, Request, Response
 
 from app.access import keyfiles, tokens
 from app.access.actor import Actor
@@ -23,6 +23,7 @@ Anyone = Annotated[Actor, Depends(signed_in())]
 Own = Annotated[Writing, Depends(writing(None))]
 Managing = Annotated[Writing, Depends(writing(Permission.ACCESS_MANAGE))]
 Looking = Annotated[Actor, Depends(permit(Permission.ACCESS_MANAGE))]
+KeyId = Annotated[UUID, Path(description="密钥 id · the id of the key")]
 
 
 def _token(request: Request, session: tokens.Session) -> schemas.Token:
@@ -44,7 +45,7 @@ async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()]) 
 
 @router.delete(
     "/auth/token", operation_id="signOut", summary="退出全部会话 · End all sessions", status_code=204,
-    response_class=Response,
+    response_class=Response, responses=problem_responses("forbidden"),
 )  # fmt: skip
 async def sign_out(by: Own) -> Response:
     """Every session of this account ends, wherever it was opened."""
@@ -65,7 +66,7 @@ async def get_me(request: Request, actor: Anyone) -> schemas.Me:
 
 @router.post(
     "/me/password", operation_id="changePassword", summary="修改密码 · Change the password",
-    response_model=schemas.Token, responses=problem_responses("conflict", "too_many_requests"),
+    response_model=schemas.Token, responses=problem_responses("forbidden", "conflict", "too_many_requests"),
 )  # fmt: skip
 async def change_password(request: Request, by: Own, data: schemas.PasswordChange) -> Response:
     """All sessions end; the answer holds the one to go on with."""
@@ -89,7 +90,7 @@ async def list_api_keys(request: Request, _: Looking, query: Page, response: Res
 
 @router.post(
     "/api-keys", operation_id="createApiKey", summary="签发密钥 · Create an API key", status_code=201,
-    response_model=schemas.NewApiKey, responses=problem_responses("conflict"),
+    response_model=schemas.NewApiKey, responses=problem_responses("conflict", "classified_text"),
 )  # fmt: skip
 async def create_api_key(by: Managing, data: schemas.ApiKeyIn) -> Response:
     """The secret is shown once; a retry with the same Idempotency-Key answers without it."""
@@ -106,7 +107,7 @@ async def create_api_key(by: Managing, data: schemas.ApiKeyIn) -> Response:
     "/api-keys/{key_id}", operation_id="getApiKey", summary="查看密钥 · Read an API key",
     response_model=schemas.ApiKey, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_api_key(request: Request, actor: Looking, key_id: UUID) -> Response:
+async def get_api_key(request: Request, actor: Looking, key_id: KeyId) -> Response:
     """What it may do and until when."""
     found = await queries.api_key(request.app.state.db, key_id)
     return respond(Reply(200, found, etag=actor.etag(found.version)))
@@ -116,7 +117,7 @@ async def get_api_key(request: Request, actor: Looking, key_id: UUID) -> Respons
     "/api-keys/{key_id}", operation_id="revokeApiKey", summary="吊销密钥 · Revoke an API key", status_code=204,
     response_class=Response, openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def revoke_api_key(by: Managing, key_id: UUID) -> Response:
+async def revoke_api_key(by: Managing, key_id: KeyId) -> Response:
     """From its next request on."""
 
     async def work(tx: Tx) -> Reply:

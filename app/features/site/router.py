@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pathlib
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import fastapi_offline
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from app.access.guarding import public
@@ -20,20 +20,19 @@ from app.core.migrate import current, head
 from app.core.negotiation import accepted
 from app.core.openapi import problem_responses
 from app.features.site import pages
-from app.features.site.schemas import Alive, Explanation, Ready, ReadyChecks, Wording
+from app.features.site.schemas import Alive, AppendOnly, Explanation, Ready, ReadyChecks, Wording
 from app.trail.ddl import drift, separated
 
 PROBE_SECONDS: Final = 1.0
-_ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
+_ASSETS: Final = pathlib.Path(fastapi_offline.__file__).parent / "static"
 _ASSET_TYPES: Final = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
     "redoc.standalone.js": "text/javascript",
     "favicon.png": "image/png",
 }
-AppendOnly = Literal["ok", "not_separated", "drift"]
-"""Triggers and grants of the history as made; `not_separated` when the service owns what it should only append to."""
 
+Code = Annotated[str, Path(description="错误代码 · the code of the problem")]
 router = APIRouter(route_class=StrictRoute, tags=["operations"], dependencies=[Depends(public())])
 
 
@@ -68,10 +67,10 @@ async def readyz(request: Request) -> Ready:
 async def _probe(db: Database) -> tuple[str | None, AppendOnly]:
     revision = await current(db)
     if revision != head():
-        return revision, "drift"
+        return revision, AppendOnly.DRIFT
     if await drift(db):
-        return revision, "drift"
-    return revision, "ok" if await separated(db) else "not_separated"
+        return revision, AppendOnly.DRIFT
+    return revision, AppendOnly.OK if await separated(db) else AppendOnly.NOT_SEPARATED
 
 
 @router.get(
@@ -94,7 +93,7 @@ async def metrics(request: Request) -> Response:
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **problem_responses("not_found")},
     response_model=Explanation,
 )
-async def explain_problem(code: str, accept: Annotated[str, Header(include_in_schema=False)] = "*/*") -> Any:
+async def explain_problem(code: Code, accept: Annotated[str, Header(include_in_schema=False)] = "*/*") -> Any:
     """The `type` of every problem document leads here."""
     kind = CATALOGUE.get(code)
     if kind is None:

@@ -1,9 +1,8 @@
 """Answers about the service itself."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
+from app.core.enums import LabelledEnum
 from app.core.http import Out
 
 
@@ -13,15 +12,20 @@ class Alive(Out):
     status: Literal["ok"]
 
 
+class AppendOnly(LabelledEnum):
+    """How the history is protected from the service itself."""
+
+    OK = "ok", "触发器和权限如初建", "Triggers and grants as made"
+    NOT_SEPARATED = "not_separated", "服务自身拥有历史表", "The service owns what it should only append to"
+    DRIFT = "drift", "触发器或权限已被改动", "Triggers or grants were changed"
+
+
 class ReadyChecks(Out):
     """Nothing here tells a stranger more than that the service works."""
 
     database: Literal["ok"]
     migrations: Literal["ok"]
-    append_only: Annotated[
-        Literal["ok", "not_separated", "drift"],
-        Field(description="历史只增保护 · How the history is protected from the service itself"),
-    ]
+    append_only: AppendOnly
 
 
 class Ready(Out):
