@@ -57,6 +57,12 @@ SCHEMAS: Final[dict[str, Any]] = {
                 "description": "未满足的规则 · the rule that is not met",
                 "examples": ["gate.people_satisfied.too_few_ballots"],
             },
+            "who": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "谁能补齐 · who can supply what is missing",
+                "examples": [["supervision_office"]],
+            },
         },
         "additionalProperties": True,
     },

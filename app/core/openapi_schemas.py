@@ -9,6 +9,7 @@ Json = dict[str, Any]
 
 _DROPPED: Final = ("HTTPValidationError", "ValidationError")
 _STREAMS: Final = ("text/event-stream", "application/jsonl", "application/x-ndjson")
+_BOUNDS: Final = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 _INSIDE: Final = ("items", "additionalProperties", "propertyNames")
 _LISTS: Final = ("anyOf", "oneOf", "allOf")
 _MAPS: Final = ("properties", "patternProperties")
@@ -30,12 +31,15 @@ def tidy(document: Json, operations: Iterable[tuple[str, str, Json]]) -> None:
     """Repairs every schema in place."""
     for _, _, operation in operations:
         for parameter in operation["parameters"]:
-            if parameter.get("in") == "query":
-                _without_null(parameter)
+            if parameter.get("in") == "query":  # which cannot carry null: leaving it out is how nothing is said
+                without_null(parameter["schema"])
+                _describe(parameter)
         for response in operation["responses"].values():
             _without_item_schema(response)
     for schema in schemas_of(document):
         schema.pop("title", None)
+        for bound in _BOUNDS & schema.keys():
+            schema[bound] = int(schema[bound]) if float(schema[bound]).is_integer() else schema[bound]
         if schema.get("contentMediaType") == "application/octet-stream":
             schema["format"] = "binary"
 
@@ -62,17 +66,19 @@ def _nested(schema: Json) -> Iterator[Json]:
         yield from _nested(part)
 
 
-def _without_null(parameter: Json) -> None:
-    """A query cannot carry null: leaving the parameter out is how nothing is said."""
-    schema = parameter["schema"]
-    kept = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
+def _describe(parameter: Json) -> None:
+    told = parameter["schema"].pop("description", None)
+    if told is not None:
+        parameter["description"] = told
+
+
+def without_null(schema: Json) -> None:
+    """Takes null out of what a value may be; what is left alone stands for itself."""
+    kept = [part for part in schema.pop("anyOf", ()) if part.get("type") != "null"]
     if len(kept) == 1:
-        del schema["anyOf"]
-        parameter["schema"] = kept[0] | schema
+        schema |= kept[0]
     elif kept:
         schema["anyOf"] = kept
-    if told := parameter["schema"].pop("description", None):
-        parameter["description"] = told
 
 
 def _without_item_schema(response: Json) -> None:

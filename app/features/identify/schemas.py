@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 from uuid import UUID
 
-from pydantic import Discriminator, Field, JsonValue, create_model, model_validator
+from pydantic import Discriminator, Field, JsonValue, WithJsonSchema, create_model, model_validator
 
 from app.core.enums import LabelledEnum
 from app.core.errors import Text
@@ -13,6 +13,7 @@ from app.core.fields import Code, Day, Instant, Line, LongText, Title
 from app.core.form_schema import FormContent
 from app.core.messages import refusal
 from app.core.models import Api, Out
+from app.core.patching import Patch
 from app.lifecycle.action_data import MajorMatter, TransitionBase
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.states import Action, Confidentiality, Severity, State
@@ -76,8 +77,15 @@ class SourcePatch(Api):
     fields: FormContent | None = None
 
 
-class ItemPatch(Api):
+class ItemPatch(Patch):
     """Descriptive fields only, as a merge patch: an absent field stays, null empties. State and deadline never."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {
+            "description", "source", "category", "severity", "found_on", "responsible_unit_id", "goal", "root_cause",
+            "remarks",
+        }
+    )  # fmt: skip
 
     title: Title | None = None
     description: LongText | None = None
@@ -94,8 +102,6 @@ class ItemPatch(Api):
     def not_empty(self) -> ItemPatch:
         if not self.model_fields_set:
             raise refusal("nothing_to_change", Text("没有要修改的内容", "nothing to change"))
-        if "title" in self.model_fields_set and self.title is None:
-            raise refusal("title_missing", Text("标题不能清空", "the title cannot be emptied"))
         return self
 
 
@@ -198,6 +204,9 @@ class BatchIn(Api):
         return self
 
 
+ProblemOfItem = Annotated[dict[str, JsonValue], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]
+
+
 class BatchResult(Out):
     client_ref: str | None
     id: UUID
@@ -206,7 +215,7 @@ class BatchResult(Out):
     number: str | None
     state: State | None
     transition_id: UUID | None
-    problem: dict[str, JsonValue] | None
+    problem: ProblemOfItem | None
 
 
 class BatchSummary(Out):
