@@ -40,6 +40,8 @@ def tidy(document: Json, operations: Iterable[tuple[str, str, Json]]) -> None:
         schema.pop("title", None)
         for bound in _BOUNDS & schema.keys():
             schema[bound] = int(schema[bound]) if float(schema[bound]).is_integer() else schema[bound]
+        if "patternProperties" in schema:
+            _as_map(schema)
         if schema.get("contentMediaType") == "application/octet-stream":
             schema["format"] = "binary"
 
@@ -79,6 +81,13 @@ def without_null(schema: Json) -> None:
         schema |= kept[0]
     elif kept:
         schema["anyOf"] = kept
+
+
+def _as_map(schema: Json) -> None:
+    """Generators know a map by `additionalProperties`; the pattern of its keys is as well said by `propertyNames`."""
+    ((pattern, values),) = schema.pop("patternProperties").items()
+    schema["propertyNames"] = {"pattern": pattern, **schema.get("propertyNames", {})}
+    schema["additionalProperties"] = values
 
 
 def _without_item_schema(response: Json) -> None:
