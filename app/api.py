@@ -19,6 +19,7 @@ from app.features.plans.router import router as plans
 from app.features.progress.router import router as progress
 from app.features.session.router import router as session
 from app.features.site.router import router as site
+from app.features.trail.router import router as trail
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     items,
@@ -28,6 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     closeout,
     approvals,
     history,
+    trail,
     session,
     organisation,
     authority,
@@ -45,6 +47,7 @@ TAGS: Final[tuple[dict[str, str], ...]] = (
     {"name": "closeout", "description": "三道关、意见、异议与决策 · Gates, opinions, objections and decisions"},
     {"name": "evidence", "description": "佐证材料 · Evidence"},
     {"name": "history", "description": "事项历史与变更流 · The history of items and the feed of events"},
+    {"name": "trail", "description": "封存、检查点与证明 · The sealed log, its checkpoints and proofs"},
     {"name": "session", "description": "登录、本人信息与密钥 · Signing in, the caller, and API keys"},
     {"name": "organisation", "description": "单位、人员、任职与权限 · Units, people, posts and powers"},
     {"name": "ledgers", "description": "台账及其规则 · Ledgers and their policies"},

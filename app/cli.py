@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,8 +94,32 @@ def serve(
     with _database(settings, migrated=demo) as ready:
         if demo:
             asyncio.run(_seed(ready))
+        asyncio.run(_hold_keys(ready))
         url = serving.address(bound)
-        serving.serve(create_app(ready, works=True), bound, lambda: _announce(ready.var, url, demo=demo))
+        serving.serve(create_app(ready, works=ready.worker), bound, lambda: _announce(ready.var, url, demo=demo))
+
+
+async def _hold_keys(settings: Settings) -> None:
+    """Before anything is served, so that a wrong key is one line and not a traceback of the server's."""
+    from app.core.db import Database
+    from app.main import NOT_YET
+    from app.trail.keys import WrongKeyError, hold
+
+    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared)
+    try:
+        await hold(database, settings.var)
+    except WrongKeyError as error:
+        place = settings.var / "keys"
+        _refuse(
+            "密钥不符，请放回原来的密钥文件 this is not the key the ledger has in force, put the original back",
+            f"{place}/{error.name}*.key",
+        )
+    except PermissionError:
+        raise
+    except NOT_YET:
+        return  # it answers 503 until the database is there and migrated
+    finally:
+        await database.close()
 
 
 async def _seed(settings: Settings) -> None:
@@ -129,6 +154,33 @@ def _announce(var: Path, url: str, *, demo: bool) -> None:
         f'  curl -s {url}/v1/items -H "Authorization: Bearer $(curl -s {url}/v1/auth/token -d "{login}" | {pick})"'
     )
     sys.stdout.flush()
+
+
+@cli.command()
+def worker() -> None:
+    """后台任务 number and seal events, finish notices; for deployments where `serve` runs with RECTIFY_WORKER=off."""
+    from app.core import serving
+
+    serving.stop_on_signals()
+    with _database(_settings(), migrated=False) as ready:
+        asyncio.run(_hold_keys(ready))
+        asyncio.run(_work(ready))
+
+
+async def _work(settings: Settings) -> None:
+    from app.core.db import Database
+    from app.worker import background, chores_of
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    database = await Database.open(settings.app_dsn(), pool_size=settings.pool_size, prepared=settings.prepared)
+    try:
+        async with background(database, chores_of(settings, database)):
+            typer.echo("后台任务已启动 working in the background")
+            await stopped.wait()
+    finally:
+        await database.close()
 
 
 @cli.command()

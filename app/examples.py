@@ -10,6 +10,10 @@ from typing import Any, Final
 from app.core.openapi_examples import identifier
 
 _DIGEST: Final = "b1946ac92492d2347c6235b4d2611184f1c2ad9a4f5d4c8ef2c1b0a7d9e3f654"
+_HASH: Final = "sZRqySSS0jR8YjW00mERhPHCrZpPXUyO8sGwp9nj9lQ="
+_NOTE: Final = (
+    "rectification-ledger/water-bureau\n1284\n" + _HASH + "\n\n— rectification-ledger/water-bureau Az3grlgtzPICa5OS…\n"
+)
 _CHOSEN_WORDS: Final = "jin-tian-xia-le-yi-chang-yu"
 _FORM: Final = {
     "type": "object",
@@ -32,6 +36,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "basis": "项目金额超过五十万元，属于大额度资金运作",
     "body": "局党组会",
     "category": "procurement_contract",
+    "checkpoint": _NOTE,
     "client_id": None,
     "client_ref": "行3",
     "client_secret": None,
@@ -62,6 +67,9 @@ _FIELDS: Final[dict[str, Any]] = {
     "expires_at": "2027-03-31T00:00:00Z",
     "explanation": "尾款按合同约定于验收后支付。",
     "extension_pending": False,
+    "fingerprint": "5f1c2ad9a4f5d4c8",
+    "first": 1200,
+    "first_root": _HASH,
     "file_name": "合同复核记录.pdf",
     "from_state": "registered",
     "goal": "新签合同全部经过复核，记录可查。",
@@ -94,6 +102,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "on_behalf_of": None,
     "on_behalf_of_name": None,
     "opinion": "同意。",
+    "origin": "rectification-ledger/water-bureau",
     "original_date": "2026-06-30",
     "outlet": "云溪晚报",
     "password": _CHOSEN_WORDS,
@@ -105,16 +114,19 @@ _FIELDS: Final[dict[str, Any]] = {
     "place": "城东泵站",
     "points": ["请补充合同清单"],
     "prev": _DIGEST,
+    "proof": "c2sp.org/tlog-proof@v1\nindex 1199\n" + _HASH + "\n\n" + _NOTE,
     "principal_id": None,
     "principal_name": "林知行",
     "quantity": 3,
     "quantity_unit": "项",
     "quote": "部分采购合同签订前未经复核。",
     "reason": "审计发现与现场情况一致，按程序办理。",
+    "receipt": None,
     "receiving_body": "市水务局驻局纪检监察组",
     "remarks": "与上年度同类问题一并检查。",
     "revoked_at": None,
     "review_on": None,
+    "root": _HASH,
     "root_cause": "采购和合同流程缺少复核环节。",
     "rule": "gate.people_satisfied.too_few_ballots",
     "ruled_at": None,
@@ -125,6 +137,8 @@ _FIELDS: Final[dict[str, Any]] = {
     "satisfied": 17,
     "scope": "",
     "sealed": [],
+    "second": 1284,
+    "second_root": _HASH,
     "secret": "rlk_9f3a-once-only-and-never-again",
     "sha256": _DIGEST,
     "short_name": "建设科",
@@ -150,6 +164,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "username": "lin.zhixing",
     "value": "rectifying",
     "version": 12,
+    "vkey": "rectification-ledger/water-bureau+8f3a21c4+ATz…",
     "waiver_reason": None,
     "warnings": [],
     "who": ["lead_unit"],
@@ -179,6 +194,7 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "Calendars.calendar_uncertain": [2027],
     "CategoryIn.parent_id": None,
     "ChildWriteOut.child": "measure",
+    "Consistency.path": [_HASH],
     "CriterionFinding.met": True,
     "DeadlineIn": {"text": "6月30日前", "kind": "date", "date": "2026-06-30"},
     "DeadlineOut.days": None,
@@ -203,6 +219,7 @@ _OF_CLASSES: Final[dict[str, Any]] = {
         "terminal": False,
     },
     "Enumeration.name": "state",
+    "EntryProof.path": [_HASH],
     "Event.fields": {"lead_unit_id": identifier("lead_unit")},
     "Event.type": "item.assigned",
     "EventActor.kind": "account",

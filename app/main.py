@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import asyncpg
+import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from app.access.guarding import assert_routes_guarded, guard_of
-from app.access.keyfiles import key
 from app.access.throttle import Throttle
 from app.api import ROUTERS, TAGS
 from app.core.db import Database
@@ -25,8 +28,17 @@ from app.core.openapi import finish, require_operation_ids
 from app.core.problem_json import answer
 from app.core.telemetry import Telemetry
 from app.examples import WORDS
+from app.lifecycle.transitions import RULES, TABLE, rules_table
 from app.settings import Settings
-from app.worker import background, chores_of
+from app.trail.keys import hold
+from app.trail.receipts import Receipts
+from app.trail.rules import Rules, publish
+from app.worker import OUTAGE, background, chores_of
+
+NOT_YET = (*OUTAGE, asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+"""Reasons to wait: no database, or one that has not been migrated."""
+
+log = structlog.get_logger(__name__)
 
 _DESCRIPTION = """\
 问题从查摆、整改到销号的全过程服务：每一步留痕、可核验。
@@ -47,7 +59,7 @@ class Service(FastAPI):
 def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, works: bool = False) -> FastAPI:
     """One application; it opens its database when it starts and refuses to be built with an unguarded route.
 
-    `works` lets this process do what nobody asks for as well: number events, finish notices, forget old replies.
+    `works` lets this process do what nobody asks for as well: number and seal events, finish notices, forget replies.
     """
     telemetry = Telemetry()
     app = Service(
@@ -67,8 +79,14 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     app.state.settings = settings
     app.state.works = works
     app.state.telemetry = telemetry
+    app.state.seal_lag = math.nan
+    telemetry.watch(
+        "seal_lag_seconds", "age of the oldest event without a signed checkpoint", lambda: app.state.seal_lag
+    )
     app.state.throttle = Throttle()
-    app.state.cursor_key = key(settings.var, "cursor")
+    # Until the database has said which keys are in force, nobody can be recognised: see _hold_keys.
+    app.state.session_key = None
+    app.state.cursor_key = b""
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
     # One flat list: the tree FastAPI makes of included routers is walked twice a request (8 µs on the shortest path).
@@ -84,15 +102,44 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.db = await Database.open(settings.app_dsn(), pool_size=settings.pool_size, prepared=settings.prepared)
+    waiting = None
+    try:
+        await _hold_keys(app)
+    except PermissionError:
+        raise
+    except NOT_YET:
+        waiting = asyncio.create_task(_hold_keys_when_ready(app))
     # What start-up made lives as long as the process; scanning it again and again is what slow answers are made of.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
     try:
-        async with background(app.state.db, chores_of(settings) if app.state.works else ()):
+        async with background(app.state.db, chores_of(settings, app.state.db) if app.state.works else ()):
             yield
     finally:
+        if waiting is not None:
+            waiting.cancel()
         await app.state.db.close()
+
+
+async def _hold_keys(app: FastAPI) -> None:
+    """Raises WrongKeyError: a process that would sign as somebody else must not serve."""
+    keys = await hold(app.state.db, app.state.settings.var)
+    await publish(app.state.db, Rules(RULES, rules_table(), {row.action.value: row.event for row in TABLE}))
+    app.state.receipts = Receipts(keys.origin, keys.signer("receipt"))
+    app.state.cursor_key, app.state.session_key = keys.cursor, keys.session
+
+
+async def _hold_keys_when_ready(app: FastAPI) -> None:
+    """The database was away or not migrated when this process started; requests are answered 503 until it is."""
+    while app.state.session_key is None:
+        await asyncio.sleep(1)
+        try:
+            await _hold_keys(app)
+        except NOT_YET:
+            continue
+        except Exception:
+            log.exception("keys_not_held")
 
 
 def _guards(app: FastAPI) -> dict[str, str]:

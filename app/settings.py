@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     upload_limit: int = Field(default=50 * 1024 * 1024, ge=1024, description="bytes of an uploaded file")
 
     var: Path = Field(default=Path("var"), description="local state: pg/, files/, keys/, demo.json")
+    worker: bool = Field(default=True, description="off where `rectify worker` numbers, seals and finishes instead")
+    publish_to: Path | None = Field(
+        default=None, description="a folder, best on another machine, that gets a copy of every signed checkpoint"
+    )
     trial_mode: bool = Field(
         default=False, description="one person may hold all three administrator roles; a banner says so"
     )
@@ -91,10 +95,10 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("var")
+    @field_validator("var", "publish_to")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     def app_dsn(self) -> str:
         """The address the service itself connects to; the embedded server fills it in before anybody asks."""

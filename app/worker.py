@@ -1,4 +1,4 @@
-"""What the service does without being asked: number events, end public notices, forget old replies.
+"""What the service does without being asked: number and seal events, end public notices, forget old replies.
 
 Each chore is safe in any number of replicas at once: what one of them works on is locked, and the others pass by.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -27,6 +27,7 @@ from app.lifecycle.judge import Step
 from app.lifecycle.states import Action
 from app.settings import Settings
 from app.trail import positions
+from app.trail.seal import Sealer
 
 BATCH: Final = 200
 BACKOFF_LIMIT_SECONDS: Final = 60.0
@@ -52,6 +53,7 @@ class Chore:
     name: str
     every_seconds: float
     work: Callable[[Database], Awaitable[int]]
+    stop: Callable[[], Awaitable[None]] | None = None
 
 
 async def number_events(db: Database) -> int:
@@ -118,14 +120,18 @@ CHORES: Final = (
 )
 
 
-def chores_of(settings: Settings) -> tuple[Chore, ...]:
-    """All chores of a deployment; unfinished uploads are swept where its files are."""
+def chores_of(settings: Settings, db: Database) -> tuple[Chore, ...]:
+    """All chores of a deployment; sealing needs a key and sweeping a folder, which are where its files are."""
     storage = LocalStorage(settings.var / "files", settings.upload_limit)
+    sealer = Sealer(db, settings.var, settings.publish_to)
 
     async def sweep_uploads(_: Database) -> int:
         return await storage.sweep()
 
-    return (*CHORES, Chore("sweep_uploads", 86_400.0, sweep_uploads))
+    async def seal(_: Database) -> int:
+        return await sealer.run()
+
+    return (*CHORES, Chore("seal", 1.0, seal, sealer.stop), Chore("sweep_uploads", 86_400.0, sweep_uploads))
 
 
 async def repeat(db: Database, chore: Chore, stop: asyncio.Event) -> None:
@@ -158,3 +164,7 @@ async def background(db: Database, chores: Sequence[Chore] = CHORES) -> AsyncIte
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        for chore in chores:
+            if chore.stop is not None:
+                with suppress(*OUTAGE):
+                    await chore.stop()

@@ -11,7 +11,7 @@ from hashlib import blake2s
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
-from app.access import keyfiles, tokens
+from app.access import tokens
 from app.access.actor import Actor, Grant
 from app.access.permissions import FINDER_ROLES, LENDABLE, OFFICE_ROLES, READING_ROLES, Permission, Role
 from app.core import clock
@@ -126,10 +126,18 @@ def credential_of(request: Asking) -> Credential:
             raise _invalid()
         return Credential(None, None, tokens.api_key_digest(secret), today)
     try:
-        session = tokens.read(keyfiles.key(request.scope["app"].state.settings.var, "session"), secret)
-    except Problem:
-        raise _invalid() from None
+        session = tokens.read(session_key(request), secret)
+    except Problem as problem:
+        raise (problem if problem.code == "unavailable" else _invalid()) from None
     return Credential(session.account_id, session.epoch, None, today)
+
+
+def session_key(request: Asking) -> bytes:
+    """What session tokens are signed with; raises unavailable until the database has said which key is in force."""
+    key: bytes | None = request.scope["app"].state.session_key
+    if key is None:
+        raise Problem("unavailable")
+    return key
 
 
 async def authenticate(db: Reader, request: Asking) -> Actor:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from app.access.actor import Actor
 from app.access.authenticate import FEW_UNITS
-from app.access.permissions import Permission, Role
+from app.access.permissions import GRANTS, Permission, Role
 from app.core.db import Reader
 
 
@@ -59,6 +59,9 @@ CTE_SEALED: Final = Sealed(
     "(SELECT persons FROM actor)::uuid[]",
     "(SELECT unsealed FROM actor)",
 )
+
+
+OVER_A_ROOT: Final = "SELECT EXISTS (SELECT FROM unit WHERE parent_id IS NULL AND id = ANY($1::uuid[]))"
 
 
 def shape_for(actor: Actor) -> Shape:
@@ -168,6 +171,14 @@ async def item_in_scope(reader: Reader, actor: Actor, item_id: UUID) -> bool:
     sql = f"SELECT EXISTS (SELECT FROM item i WHERE i.id = $1 AND {predicate(Shape.MANY, 'i', known)})"
     found: bool = await reader.fetchval(sql, item_id, *args)
     return found
+
+
+async def watches_all(reader: Reader, actor: Actor) -> bool:
+    """Whether the caller may read the whole trail; what concerns everybody is not for a watcher of one unit."""
+    if not actor.has(Permission.TRAIL_READ):
+        return False
+    watched = {grant.unit_id for grant in actor.grants if Permission.TRAIL_READ in GRANTS[grant.role]}
+    return bool(await reader.fetchval(OVER_A_ROOT, list(watched)))
 
 
 def people_predicate(alias: str, first_param: int) -> str:

@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -23,6 +23,8 @@ RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 ATTEMPTS = 4
 WAIT_SECONDS = 3
 """For a connection: longer than a busy second, short enough that an outage is told as one."""
+WRITE_SECONDS = 5
+"""The longest a write may run: half of the age a past moment must have before it can be asked for (app/trail/past.py)."""
 Row = asyncpg.Record
 T = TypeVar("T")
 
@@ -63,12 +65,16 @@ async def _prepare(connection: asyncpg.Connection[Row]) -> None:
 
 @dataclass(slots=True)
 class Tx:
-    """One write transaction; everything done through it commits together or not at all."""
+    """One write transaction; everything done through it commits together or not at all.
+
+    `recorded` is what the history has taken down of it so far, in the order of writing.
+    """
 
     connection: _Pooled
     request_id: str = ""
     idempotency_key: str | None = None
     at: datetime | None = None
+    recorded: list[Any] = field(default_factory=list)
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
         return await self.connection.fetch(sql, *args)
@@ -214,7 +220,8 @@ class Database:
         worked = False
         try:
             async with self._lent() as connection, connection.transaction():
-                result = await work(Tx(connection))
+                async with asyncio.timeout(WRITE_SECONDS):
+                    result = await work(Tx(connection))
                 worked = True
         except asyncpg.IntegrityConstraintViolationError as error:
             if worked:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from dataclasses import replace as dataclass_replace
 from hashlib import sha256
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Protocol, get_args, get_origin, get_type_hints
 
 from fastapi import params
 from fastapi.dependencies.models import Dependant
@@ -54,6 +54,13 @@ _PROBLEM: Final = "application/problem+json"
 _REFUSED: ContextVar[Problem | None] = ContextVar("refused_parameters", default=None)
 
 
+class Vouching(Protocol):
+    """What gives receipts for recorded events; the history knows how, the routes only pass it on."""
+
+    def header(self, recorded: Sequence[Any], path: str) -> Mapping[str, str]: ...
+    def encoded(self, event: Any) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What a write needs to know of its request, free of the web framework."""
@@ -68,6 +75,7 @@ class Call:
     fingerprint: bytes
     request_id: str
     language: Language
+    receipts: Vouching | None = None
 
     def carrying(self, content_sha256: bytes) -> Call:
         """The same call with an upload's digest in its fingerprint: known only once the stream has been read."""
@@ -143,6 +151,7 @@ def call_of(request: Request) -> Call:
         fingerprint=digest,
         request_id=scope["rectify.request_id"],
         language=scope["rectify.language"],
+        receipts=getattr(request.app.state, "receipts", None),
     )
 
 

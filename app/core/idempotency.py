@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -54,12 +55,12 @@ async def run_write(db: Database, call: Call, principal: str, work: Work, *, ide
         tx.idempotency_key = key
         if key is None:
             tx.at = clock.shifted(await tx.fetchval(_NOW))
-            return respond(await work(tx))
+            return respond(_vouched(await work(tx), tx, call))
         await _lock(tx, principal, key)
         stored = await tx.fetchrow(_FIND, principal, key)
         if stored is not None:
             return _replay(stored, call)
-        reply = await work(tx)
+        reply = _vouched(await work(tx), tx, call)
         await tx.execute(_STORE, principal, key, call.fingerprint, reply.status, reply.all_headers(), _storable(reply))
         return respond(reply)
 
@@ -69,6 +70,13 @@ async def run_write(db: Database, call: Call, principal: str, work: Work, *, ide
 async def purge(db: Database) -> int:
     """Removes replies older than a day, a bounded number at a time; gives how many."""
     return await db.write(lambda tx: tx.execute(_PURGE))
+
+
+def _vouched(reply: Reply, tx: Tx, call: Call) -> Reply:
+    """With the receipt, signed before the commit so that a replay repeats it; nobody sees it unless the commit holds."""
+    if call.receipts is None:
+        return reply
+    return replace(reply, headers={**reply.headers, **call.receipts.header(tx.recorded, call.path)})
 
 
 def _key_of(call: Call, *, idempotent: bool) -> str | None:

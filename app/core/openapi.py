@@ -104,6 +104,8 @@ def _finish_operation(path: str, method: str, operation: Json, guard: str) -> No
         _add_code(responses, code)
     responses.setdefault("default", {**_problem(list(_ANYWHERE)), "description": "其他问题 · Any other problem"})
     _add_response_headers(operation, keyed=keyed, tagged=tagged or versioned is not None)
+    if method != "get" and operation.get("x-idempotency") != "exempt":
+        _add_receipts(responses)
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -177,6 +179,12 @@ def _add_response_headers(operation: Json, *, keyed: bool, tagged: bool) -> None
         headers = response.setdefault("headers", {})
         for header, component in names.items():
             headers.setdefault(header, {"$ref": f"#/components/headers/{component}"})
+
+
+def _add_receipts(responses: Json) -> None:
+    for status, response in responses.items():
+        if status.startswith("2"):
+            response["headers"]["Rectify-Receipt"] = {"$ref": "#/components/headers/Receipt"}
 
 
 def _link_creations(document: Json) -> None:

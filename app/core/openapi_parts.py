@@ -170,6 +170,13 @@ HEADERS: Final[dict[str, Any]] = {
         "description": "true：重复请求，答复取自首次结果 · true when this is the stored first answer",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    "Receipt": {
+        "description": (
+            "回执：服务对所记事件的签名（base64），可离线核验"
+            " · The service's signed word that the event was recorded, base64; checked offline"
+        ),
+        "schema": {"type": "string"},
+    },
     "RetryAfter": {"description": "等待秒数 · seconds to wait", "schema": {"type": "integer", "minimum": 0}},
     "Challenge": {"description": "认证方式 · how to authenticate", "schema": {"type": "string"}},
 }

@@ -20,6 +20,7 @@ from app.core.db import Row, Tx
 from app.core.errors import Problem
 from app.core.ids import uuid7
 from app.core.workdays import Calendar
+from app.lifecycle import past
 from app.lifecycle.create import insert_items
 from app.lifecycle.derived import derive
 from app.lifecycle.effect import ChildUpdate, Effect
@@ -43,10 +44,12 @@ from app.lifecycle.numbers import number_all
 from app.lifecycle.search import candidates, write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Action, Confidentiality, State
+from app.lifecycle.told import changed
 from app.lifecycle.transitions import BY_ACTION, RULES
 from app.tables.item import Item, ItemOrigin
 from app.trail.envelope import Entry, Head
 from app.trail.record import record_items
+from app.trail.rows import ROWS, nothing, told, told_removed
 
 CITE = """
 UPDATE evidence e SET cited = true, changed_seq = n.seq FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS n(item_id, id, seq)
@@ -87,11 +90,13 @@ class Change:
     attachments: Sequence[tuple[str, int]] = ()
     inserts: Sequence[tuple[type[SQLModel], Mapping[str, Any]]] = ()
     updates: Sequence[ChildUpdate] = ()
+    deletes: Sequence[tuple[type[SQLModel], UUID]] = ()
     cites: Sequence[UUID] = ()
     units_changed: bool = False
     people_changed: bool = False
     recount: bool = False
     event_id: UUID | None = None
+    rows: list[list[str | None]] = field(default_factory=list)
 
     @property
     def seq(self) -> int:
@@ -135,12 +140,13 @@ async def _recount(tx: Tx, changes: Sequence[Change]) -> None:
 
 def _entry(change: Change, at: datetime) -> Entry:
     state = change.changes.get("state", change.row["state"])
+    rows = {ROWS: change.rows} if change.rows else {}
     return Entry(
         kind="item",
         subject_id=change.row["id"],
         type=change.event,
         at=at,
-        fields=change.fields,
+        fields={**change.fields, **changed(change.row, change.changes), **rows},
         from_state=change.row["state"],
         to_state=state,
         eff=change.eff,
@@ -169,24 +175,30 @@ def _storable(value: Any) -> Any:
 
 @cache
 def _update_sql(names: tuple[str, ...]) -> str:
+    """Writes the row, ends its version and begins the next, without a round trip of their own."""
     columns = Item.__table__.columns  # type: ignore[attr-defined]
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     kinds = ", ".join(f"{name} {columns[name].type.compile(dialect)}" for name in ("id", *names))
     sets = ", ".join(f"{name} = v.{name}" for name in names)
-    return (
+    moved = (
         f"UPDATE item SET {sets} FROM jsonb_to_recordset($1::jsonb) AS v({kinds}) "  # noqa: S608 - names are columns
-        "WHERE item.id = v.id AND item.version = v.version - 1"
+        "WHERE item.id = v.id AND item.version = v.version - 1 RETURNING item.*"
     )
+    return past.onward(moved, retitled="title" in names)
 
 
 async def _write_children(tx: Tx, changes: Sequence[Change]) -> None:
     groups: dict[tuple[type[SQLModel], tuple[str, ...]], list[dict[str, Any]]] = {}
     for change in changes:
+        for table, child_id in change.deletes:
+            await tx.execute(_child_sql("DELETE", table.__tablename__, (), ("id",)), change.row["id"], child_id)
+            change.rows.append(told_removed(table, str(child_id)))
         for table, row in change.inserts:
-            full = {"item_id": change.row["id"], **row, "changed_seq": change.seq}
+            full = {**nothing(table), "item_id": change.row["id"], **row, "changed_seq": change.seq}
             groups.setdefault((table, tuple(full)), []).append(full)
+            change.rows.append(told(table, full))
         for update in change.updates:
-            await update_child(tx, change, update)
+            await _update_child(tx, change, update)
     for (table, _), rows in groups.items():
         await tx.insert(table, rows)
     cited = [(change.row["id"], evidence, change.seq) for change in changes for evidence in change.cites]
@@ -194,16 +206,12 @@ async def _write_children(tx: Tx, changes: Sequence[Change]) -> None:
         await tx.execute(CITE, *(list(column) for column in zip(*cited, strict=True)))
 
 
-async def update_child(tx: Tx, change: Change, update: ChildUpdate) -> None:
+async def _update_child(tx: Tx, change: Change, update: ChildUpdate) -> None:
     """Changes child rows of the item and ties them to its event."""
     names = (*update.changes, "changed_seq")
     sql = _child_sql("UPDATE", update.table.__tablename__, names, tuple(update.where))
-    await tx.execute(sql, *update.changes.values(), change.seq, change.row["id"], *update.where.values())
-
-
-async def delete_child(tx: Tx, item_id: UUID, table: type[SQLModel], child_id: UUID) -> None:
-    """Only for content no plan, submission or gate has seen; the event says what it was."""
-    await tx.execute(_child_sql("DELETE", table.__tablename__, (), ("id",)), item_id, child_id)
+    rows = await tx.fetch(sql, *update.changes.values(), change.seq, change.row["id"], *update.where.values())
+    change.rows += [told(update.table, dict(row)) for row in rows]
 
 
 @cache
@@ -213,7 +221,7 @@ def _child_sql(verb: str, table: str, names: tuple[str, ...], where: tuple[str, 
     if verb == "DELETE":
         return f"DELETE FROM {table} WHERE {match}"  # noqa: S608 - table and columns come from the code
     sets = ", ".join(f"{name} = ${position}" for position, name in enumerate(names, start=1))
-    return f"UPDATE {table} SET {sets} WHERE {match}"  # noqa: S608 - table and columns come from the code
+    return f"UPDATE {table} SET {sets} WHERE {match} RETURNING *"  # noqa: S608 - table and columns come from the code
 
 
 async def drop_draft(tx: Tx, actor: Actor, row: Mapping[str, Any]) -> None:
@@ -222,6 +230,7 @@ async def drop_draft(tx: Tx, actor: Actor, row: Mapping[str, Any]) -> None:
         raise RuntimeError("a draft is dropped only after its row was locked")
     entry = _entry(Change(row, {}, "item.draft_deleted"), tx.at)
     await record_items(tx, actor, [(entry, Head(row["version"], row["head_hash"]))])
+    await past.end(tx, row["id"])
     try:
         for sql in DROP_DRAFT:
             await tx.execute(sql, row["id"])

@@ -16,7 +16,7 @@ from app.core import clock
 from app.core.db import Tx
 from app.core.errors import Problem, Text
 from app.core.etag import require_version
-from app.lifecycle.advance import Change, delete_child, save
+from app.lifecycle.advance import Change, save
 from app.lifecycle.calendars import load_calendar
 from app.lifecycle.childwrites import Child, Operation, allowed, writers
 from app.lifecycle.effect import ChildUpdate
@@ -98,8 +98,6 @@ async def open_item(  # noqa: PLR0913 - the coordinates of one permission check
 
 async def save_item(tx: Tx, actor: Actor, opened: OpenItem, writing: Writing) -> int:
     """Writes it all with one event and gives the item's new version."""
-    for table, child_id in writing.deletes:
-        await delete_child(tx, opened.id, table, child_id)
     change = Change(
         row=opened.row,
         changes=dict(writing.changes),
@@ -110,6 +108,7 @@ async def save_item(tx: Tx, actor: Actor, opened: OpenItem, writing: Writing) ->
         attachments=writing.attachments,
         inserts=writing.inserts,
         updates=writing.updates,
+        deletes=writing.deletes,
         cites=writing.cites,
         units_changed=writing.units_changed,
         people_changed=writing.people_changed,

@@ -11,10 +11,12 @@ from uuid import UUID
 from app.access.actor import Actor
 from app.core.db import Tx
 from app.core.workdays import Calendar
+from app.lifecycle import past
 from app.lifecycle.derived import derive
 from app.lifecycle.search import write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Gate, GateStatus, State, SupervisionLevel
+from app.lifecycle.told import changed
 from app.lifecycle.transitions import RULES
 from app.tables.item import FAR, Item
 from app.trail.envelope import START, Entry
@@ -60,15 +62,17 @@ async def insert_items(tx: Tx, actor: Actor, drafts: Sequence[Draft], calendar: 
         row = blank(tx.at) | dict(draft.columns) | {"id": draft.id}
         derived, _ = derive(row | {"ledger_unit_id": unit_of[row["ledger_id"]]}, calendar)
         rows.append(row | derived)
+    first = blank(tx.at)
     entries = [
-        Entry("item", draft.id, draft.event, tx.at, draft.fields, None, row["state"], ver=1, on_behalf=draft.on_behalf,
-              rules=RULES)
+        Entry("item", draft.id, draft.event, tx.at, {**draft.fields, **changed(first, row)}, None, row["state"], ver=1,
+              on_behalf=draft.on_behalf, rules=RULES)
         for draft, row in zip(drafts, rows, strict=True)
     ]  # fmt: skip
     recorded = await record_items(tx, actor, [(entry, START) for entry in entries])
     for row, event in zip(rows, recorded, strict=True):
         row["head_hash"] = event.hash
     await tx.insert(Item, rows)
+    await past.begin(tx, [row["id"] for row in rows])
     found = {row["id"]: derive(row | {"ledger_unit_id": unit_of[row["ledger_id"]]}, calendar)[1] for row in rows}
     await sync_movers(tx, found)
     await sync_units(tx, rows)

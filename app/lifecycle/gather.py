@@ -6,7 +6,7 @@ Never in one statement: READ COMMITTED would pair the new row with the children 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -97,10 +97,13 @@ WHERE i.id = ANY($1::uuid[])
 
 
 async def lock_items(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
-    """Locks the rows in the order of their ids and fixes the moment `tx.at`: after the lock, so times follow the order."""
+    """Locks the rows in the order of their ids and fixes the moment `tx.at`: after the lock, so times follow the order.
+
+    It is later than any write to these rows before, whatever the clock did: every version has a time of its own.
+    """
     rows = await tx.fetch(LOCK, sorted(set(ids)))
     for row in rows:
-        moment = clock.shifted(row["db_now"])
+        moment = max(clock.shifted(row["db_now"]), row["updated_at"] + timedelta(microseconds=1))
         tx.at = moment if tx.at is None else max(tx.at, moment)
     return {row["id"]: dict(row) for row in rows}
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -171,9 +172,9 @@ NEED_DATA: frozenset[g.Guard] = frozenset(
 BY_ACTION: dict[Action, Transition] = {row.action: row for row in TABLE}
 
 
-def rules_hash() -> str:
-    """SHA-256 of the table in force, put into every event so that a verifier knows by which rules a step was legal."""
-    rows = [
+def rules_table() -> list[dict[str, Any]]:
+    """The table in force as plain data: what is hashed, and what the log publishes under that hash."""
+    return [
         {
             "action": row.action.value,
             "from": sorted(row.sources),
@@ -183,7 +184,11 @@ def rules_hash() -> str:
         }
         for row in TABLE
     ]
-    text = json.dumps(rows, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def rules_hash() -> str:
+    """SHA-256 of the table in force, put into every event so that a verifier knows by which rules a step was legal."""
+    text = json.dumps(rules_table(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -11,16 +11,42 @@ from typing import NamedTuple
 from app.core.db import Reader
 
 APP_ROLE = "rectify_app"
-APPEND_ONLY = ("event", "event_disclosure", "log_position")
+APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field")
+ENDED_ONCE = ("item_version", "item_unit_span", "item_person_span")
 VERSIONED = ("item",)
 GRANTS = {
     "event": ("SELECT", "INSERT"),
-    "event_disclosure": ("SELECT", "INSERT"),
+    "event_disclosure": ("SELECT", "INSERT", "DELETE"),
     "log_position": ("SELECT", "INSERT"),
     "log_pending": ("SELECT", "INSERT", "DELETE"),
     "log_state": ("SELECT", "UPDATE"),
+    "log_tile": ("SELECT", "INSERT"),
+    "log_edge": ("SELECT", "INSERT", "UPDATE"),
+    "checkpoint": ("SELECT", "INSERT", "UPDATE"),
+    "trail_key": ("SELECT", "INSERT", "UPDATE"),
     "trail_subject": ("SELECT", "INSERT", "UPDATE"),
+    "redaction": ("SELECT", "INSERT", "UPDATE"),
+    "redacted_field": ("SELECT", "INSERT"),
+    "lease": ("SELECT", "INSERT", "UPDATE"),
+    "item_version": ("SELECT", "INSERT", "UPDATE"),
+    "item_text": ("SELECT", "INSERT", "UPDATE"),
+    "item_unit_span": ("SELECT", "INSERT", "UPDATE"),
+    "item_person_span": ("SELECT", "INSERT", "UPDATE"),
 }
+UPDATED_COLUMNS = {
+    "log_state": ("next",),
+    "log_edge": ("data",),
+    "checkpoint": ("note",),
+    "trail_key": ("retired_at",),
+    "trail_subject": ("seq", "hash"),
+    "redaction": ("status", "decided_by", "decided_at", "version"),
+    "lease": ("owner", "until", "fence"),
+    "item_version": ("valid_to",),
+    "item_text": ("title",),
+    "item_unit_span": ("valid_to",),
+    "item_person_span": ("valid_to",),
+}
+"""UPDATE is granted on these columns alone."""
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 REFUSE_BODY = """
@@ -37,6 +63,43 @@ BEGIN
   RETURN NEW;
 END
 """
+_REFUSED = """
+  RAISE EXCEPTION '% on % is refused: it only grows', TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+"""
+# Each of these lets one thing happen once and compares whole rows, so that nothing else rides along.
+ENDED_BODY = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.valid_to = 'infinity' AND NEW.valid_to < 'infinity' THEN
+    OLD.valid_to := NEW.valid_to;
+    IF OLD IS NOT DISTINCT FROM NEW THEN RETURN NEW; END IF;
+  END IF;{_REFUSED}"""
+SIGNED_BODY = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.note IS NULL AND NEW.note IS NOT NULL THEN
+    OLD.note := NEW.note;
+    IF OLD IS NOT DISTINCT FROM NEW THEN RETURN NEW; END IF;
+  END IF;{_REFUSED}"""
+RETIRED_BODY = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.retired_at IS NULL AND NEW.retired_at IS NOT NULL THEN
+    OLD.retired_at := NEW.retired_at;
+    IF OLD IS NOT DISTINCT FROM NEW THEN RETURN NEW; END IF;
+  END IF;{_REFUSED}"""
+UNTOLD_BODY = f"""
+BEGIN
+  IF TG_OP = 'DELETE' AND EXISTS
+    (SELECT FROM redacted_field WHERE event_id = OLD.event_id AND field = OLD.field) THEN RETURN OLD; END IF;{_REFUSED}"""
+RETITLED_BODY = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.item_id = NEW.item_id AND OLD.from_version = NEW.from_version AND EXISTS
+    (SELECT FROM redacted_field r JOIN event e ON e.id = r.event_id
+     WHERE e.subject_id = OLD.item_id AND e.seq = OLD.from_version AND r.field = 'title') THEN RETURN NEW; END IF;{_REFUSED}"""
+DECIDED_BODY = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.status = 'requested' AND NEW.version = OLD.version + 1
+    AND (OLD.id, OLD.item_id, OLD.basis, OLD.places, OLD.requested_by, OLD.requested_at)
+      = (NEW.id, NEW.item_id, NEW.basis, NEW.places, NEW.requested_by, NEW.requested_at) THEN RETURN NEW; END IF;{_REFUSED}"""
 
 
 class Trigger(NamedTuple):
@@ -55,15 +118,35 @@ class Trigger(NamedTuple):
         ]
 
 
-FUNCTIONS = {"trail_refuse": REFUSE_BODY, "trail_version_step": STEP_BODY}
+FUNCTIONS = {
+    "trail_refuse": REFUSE_BODY,
+    "trail_version_step": STEP_BODY,
+    "trail_ended_once": ENDED_BODY,
+    "trail_signed_once": SIGNED_BODY,
+    "trail_retired_once": RETIRED_BODY,
+    "trail_untold_when_redacted": UNTOLD_BODY,
+    "trail_retitled_when_redacted": RETITLED_BODY,
+    "trail_decided_once": DECIDED_BODY,
+}
+_GUARDED = {
+    **dict.fromkeys(APPEND_ONLY, "trail_refuse"),
+    **dict.fromkeys(ENDED_ONCE, "trail_ended_once"),
+    "event_disclosure": "trail_untold_when_redacted",
+    "checkpoint": "trail_signed_once",
+    "trail_key": "trail_retired_once",
+    "item_text": "trail_retitled_when_redacted",
+    "redaction": "trail_decided_once",
+}
+PROTECTED = tuple(_GUARDED)
+"""Tables whose rows stay: what may happen to one of them happens once, and for a recorded reason."""
 TRIGGERS = (
     *(
-        Trigger(table, f"{table}_no_change", f"BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW", "trail_refuse")
-        for table in APPEND_ONLY
+        Trigger(table, f"{table}_no_change", f"BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW", function)
+        for table, function in _GUARDED.items()
     ),
     *(
         Trigger(table, f"{table}_no_truncate", f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT", "trail_refuse")
-        for table in APPEND_ONLY
+        for table in _GUARDED
     ),
     *(
         Trigger(table, f"{table}_version_step", f"BEFORE UPDATE ON {table} FOR EACH ROW", "trail_version_step")
@@ -72,13 +155,16 @@ TRIGGERS = (
 )
 
 
+_OPEN_LOG = "INSERT INTO log_state (id, next, log_id, epoch) VALUES (1, 1, gen_random_uuid(), 1)"
+
+
 def create_statements() -> list[str]:
     """Functions, triggers and the one row of `log_state`; to be run once the tables exist."""
     functions = [
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$" for name, body in FUNCTIONS.items()
     ]
     triggers = [statement for trigger in TRIGGERS for statement in trigger.statements()]
-    return [*functions, *triggers, "INSERT INTO log_state (id, next) VALUES (1, 1)"]
+    return [*functions, *triggers, _OPEN_LOG]
 
 
 def drop_statements() -> list[str]:
@@ -89,7 +175,15 @@ def drop_statements() -> list[str]:
 
 def grant_statements(role: str = APP_ROLE) -> list[str]:
     """What the service may do to the history when it does not own it."""
-    return [f"GRANT {', '.join(privileges)} ON {table} TO {role}" for table, privileges in GRANTS.items()]
+    return [f"GRANT {', '.join(_narrowed(table))} ON {table} TO {role}" for table in GRANTS]
+
+
+def _narrowed(table: str) -> list[str]:
+    columns = UPDATED_COLUMNS.get(table)
+    return [
+        f"UPDATE ({', '.join(columns)})" if privilege == "UPDATE" and columns else privilege
+        for privilege in GRANTS[table]
+    ]
 
 
 # Whoever owns a table, or may become its owner, can switch its triggers off: then nothing is separated.
@@ -108,6 +202,12 @@ FROM pg_class AS c CROSS JOIN unnest($2::text[]) AS p(privilege)
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1)
   AND CASE WHEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
       THEN has_any_column_privilege(c.oid, p.privilege) ELSE has_table_privilege(c.oid, p.privilege) END
+"""
+
+
+WHOLE_UPDATES = """
+SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1)
+  AND has_table_privilege(oid, 'UPDATE') ORDER BY relname
 """
 
 
@@ -146,7 +246,9 @@ async def _grant_drift(reader: Reader) -> list[str]:
     rows = await reader.fetch(FOUND_GRANTS, list(GRANTS), list(PRIVILEGES))
     held = {(row["relname"], row["privilege"]) for row in rows}
     due = {(table, privilege) for table, privileges in GRANTS.items() for privilege in privileges}
+    whole = await reader.fetch(WHOLE_UPDATES, list(UPDATED_COLUMNS))
     return [
+        *(f"{row['relname']}: UPDATE is granted on every column and must not be" for row in whole),
         *(f"{table}: {privilege} is not granted" for table, privilege in sorted(due - held)),
         *(f"{table}: {privilege} is granted and must not be" for table, privilege in sorted(held - due)),
     ]

@@ -50,6 +50,8 @@ class Recorded(NamedTuple):
     seq: int
     hash: bytes
     at: datetime
+    kind: str
+    subject_id: UUID
 
 
 @dataclass(slots=True)
@@ -130,6 +132,7 @@ async def _append(tx: Tx, actor: Actor, entries: Sequence[Entry], heads: dict[UU
         rows.salts,
         rows.values,
     )
+    tx.recorded += recorded
     return recorded
 
 
@@ -151,7 +154,7 @@ def _chain(entries: Sequence[Entry], heads: dict[UUID, Head], origin: Origin, ro
         rows.bodies.append(sealed.body)
         rows.hashes.append(sealed.hash)
         heads[entry.subject_id] = Head(head.seq + 1, sealed.hash)
-        recorded.append(Recorded(event_id, head.seq + 1, sealed.hash, entry.at))
+        recorded.append(Recorded(event_id, head.seq + 1, sealed.hash, entry.at, entry.kind, entry.subject_id))
     return recorded
 
 

@@ -65,6 +65,7 @@ async def guarded(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     probing = create_app(app.state.settings)
     probing.include_router(router)
     probing.state.db = app.state.db
+    probing.state.session_key = app.state.session_key
     async with client_of(probing) as client:
         yield client
 

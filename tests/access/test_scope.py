@@ -27,6 +27,7 @@ from app.access.scope import (
     visible_sql,
 )
 from app.core import clock
+from app.core.db import Tx
 from app.core.errors import Problem
 from app.lifecycle.side_tables import sync_persons
 from app.tables.organisation import ApiKey
@@ -139,6 +140,11 @@ async def test_an_office_sees_all_of_its_ledger_whichever_units_the_items_name(t
     assert not await tree.sees(await tree.org.person(("liaison", tree.sibling)), item)
 
 
+async def _named_anew(tx: Tx, item: UUID) -> None:
+    tx.at = clock.now()
+    await sync_persons(tx, [item])
+
+
 async def test_people_an_item_names_see_it_until_they_are_named_no_more(tree: Tree) -> None:
     leader, contact, outsider = [await tree.org.person() for _ in range(3)]
     item = await tree.org.item(
@@ -146,7 +152,7 @@ async def test_people_an_item_names_see_it_until_they_are_named_no_more(tree: Tr
     )
     assert [await tree.sees(who, item) for who in (leader, contact, outsider)] == [True, True, False]
     await tree.org.db.fetch("UPDATE item_person SET person_id = $2 WHERE person_id = $1", contact.id, outsider.id)
-    await tree.org.db.write(lambda tx: sync_persons(tx, [item]))
+    await tree.org.db.write(lambda tx: _named_anew(tx, item))
     assert [await tree.sees(who, item) for who in (leader, contact, outsider)] == [True, True, False]
 
 

@@ -159,7 +159,6 @@ def test_api_keys_are_long_and_only_their_digest_is_kept() -> None:
 
 def test_a_signing_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     first = keyfiles.key(tmp_path, "session")
-    keyfiles.key.cache_clear()
     assert keyfiles.key(tmp_path, "session") == first
     assert (tmp_path / "keys" / "session.key").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
@@ -167,9 +166,16 @@ def test_a_signing_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Pat
     assert keyfiles.key(tmp_path, "other") != first
 
 
+def test_a_key_made_anew_lies_beside_the_first_one(tmp_path: Path) -> None:
+    first, second = keyfiles.key(tmp_path, "receipt"), keyfiles.another(tmp_path, "receipt")
+    keyfiles.key(tmp_path, "receipts")
+    assert first != second
+    assert list(keyfiles.every(tmp_path, "receipt")) == [first, second]
+    assert keyfiles.key(tmp_path, "receipt") == first
+
+
 def test_a_signing_key_others_may_read_is_not_used(tmp_path: Path) -> None:
     keyfiles.key(tmp_path, "session")
     (tmp_path / "keys" / "session.key").chmod(0o644)
-    keyfiles.key.cache_clear()
     with pytest.raises(PermissionError):
         keyfiles.key(tmp_path, "session")

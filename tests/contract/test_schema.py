@@ -69,7 +69,9 @@ WHERE k.contype = 'f' AND e.relname = 'event' AND c.relnamespace = 'public'::reg
 """
 PRIVILEGES = """
 SELECT c.relname, array_agg(p.privilege ORDER BY p.privilege) FILTER
-  (WHERE has_table_privilege('rectify_app', c.oid, p.privilege)) AS held
+  (WHERE CASE WHEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE') THEN
+     has_any_column_privilege('rectify_app', c.oid, p.privilege)
+   ELSE has_table_privilege('rectify_app', c.oid, p.privilege) END) AS held
 FROM pg_class c CROSS JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE','TRUNCATE']) AS p(privilege)
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.relname
 """

@@ -93,6 +93,7 @@ class Organisation:
         item_id = uuid7()
 
         async def work(tx: Tx) -> UUID:
+            tx.at = THEN
             entry = Entry("item", item_id, "item.drafted", THEN, rules="0" * 64)
             [made] = await record_items(tx, SYSTEM, [(entry, START)])
             row = {**_ITEM, "id": item_id, "ledger_id": ledger_id, "finder_unit_id": finder_unit, **values}

@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateTable
 from app.access.actor import Actor
 from app.core.db import Database, Row, Tx
 from app.core.ids import uuid7
+from app.tables import past
 from app.tables import trail as tables
 from app.trail import ddl
 from app.trail.canonical import commitment, leaf_hash
@@ -34,6 +35,17 @@ TABLES: Sequence[Any] = (
     tables.LogPosition,
     tables.LogState,
     tables.TrailSubject,
+    tables.LogTile,
+    tables.LogEdge,
+    tables.Checkpoint,
+    tables.TrailKey,
+    tables.Redaction,
+    tables.RedactedField,
+    tables.Lease,
+    past.ItemVersion,
+    past.ItemText,
+    past.ItemUnitSpan,
+    past.ItemPersonSpan,
 )
 ITEM_TABLE = "CREATE TABLE item (id uuid PRIMARY KEY, version int NOT NULL, hidden boolean NOT NULL DEFAULT false)"
 

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from app.access.actor import Actor
 from app.access.guarding import ItemReading
-from app.access.permissions import GRANTS, Permission
-from app.access.scope import Shape, restricted_read_sql, visible_sql
+from app.access.scope import Shape, restricted_read_sql, visible_sql, watches_all
 from app.core.db import Database, Reader, Row
 from app.core.errors import Problem
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
@@ -31,7 +30,6 @@ WHERE k.id = ANY($1::uuid[])
 UNION ALL SELECT u.id, NULL, u.name FROM unit u WHERE u.id = ANY($1::uuid[])
 UNION ALL SELECT p.id, p.id, p.name FROM person p WHERE p.id = ANY($1::uuid[])
 """
-OVER_A_ROOT: Final = "SELECT EXISTS (SELECT FROM unit WHERE parent_id IS NULL AND id = ANY($1::uuid[]))"
 
 Names = Mapping[UUID, Row]
 
@@ -62,7 +60,7 @@ async def transitions(reading: ItemReading, query: schemas.TransitionQuery, curs
 async def feed(db: Database, actor: Actor, query: schemas.FeedQuery) -> schemas.Feed:
     """Items within the caller's scope; everything else for those who watch the whole organisation."""
     async with db.snapshot() as reader:
-        scope = _scope(actor, configuration=await _watches_all(reader, actor))
+        scope = _scope(actor, configuration=await watches_all(reader, actor))
         found = await read.feed(reader, query.after, query.limit, scope, Wanted(query.type, query.subject_kind))
         names = await _names(reader, [row.event for row in found.rows])
     items = [_feed_event(row, names) for row in found.rows]
@@ -100,14 +98,6 @@ async def _start(reader: Reader, item_id: UUID, cycle: int) -> int:
         return 0
     began = await read.seq_of(reader, item_id, REOPENED, cycle - 1)
     return 2**31 - 1 if began is None else began - 1
-
-
-async def _watches_all(reader: Reader, actor: Actor) -> bool:
-    """Configuration concerns everybody, so a watcher of one unit is not shown it."""
-    if not actor.has(Permission.TRAIL_READ):
-        return False
-    watched = {grant.unit_id for grant in actor.grants if Permission.TRAIL_READ in GRANTS[grant.role]}
-    return bool(await reader.fetchval(OVER_A_ROOT, list(watched)))
 
 
 def _scope(actor: Actor, *, configuration: bool) -> FeedScope:

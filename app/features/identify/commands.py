@@ -221,8 +221,10 @@ async def batch(tx: Tx, write: Writing, body: schemas.BatchIn, visible: set[UUID
         "SELECT id, number, version FROM item WHERE id = ANY($1::uuid[])", [s.item_id for s in steps]
     )
     known = {row["id"]: row for row in states}
+    receipts = _receipts(tx, write)
     results = [
-        _result(write, item, outcome, known.get(item.id)) for item, outcome in zip(body.items, outcomes, strict=True)
+        _result(write, item, outcome, known.get(item.id), receipts)
+        for item, outcome in zip(body.items, outcomes, strict=True)
     ]
     failed = sum(result.problem is not None for result in results)
     summary = schemas.BatchSummary(total=len(results), succeeded=len(results) - failed, failed=failed)
@@ -259,15 +261,23 @@ def _raise_first(body: schemas.BatchIn, outcomes: Sequence[object]) -> None:
     raise Problem(first.code, faults=faults, failed=len(refused), total=len(body.items), **first.members)
 
 
-def _result(write: Writing, item: schemas.BatchItem, outcome: Moved | Problem, row: Row | None) -> schemas.BatchResult:
+def _receipts(tx: Tx, write: Writing) -> dict[UUID, str]:
+    """By event: each item of a batch has a receipt of its own, since one header cannot vouch for two hundred."""
+    vouch = write.call.receipts
+    return {} if vouch is None else {event.event_id: vouch.encoded(event) for event in tx.recorded}
+
+
+def _result(
+    write: Writing, item: schemas.BatchItem, outcome: Moved | Problem, row: Row | None, receipts: Mapping[UUID, str]
+) -> schemas.BatchResult:
     if isinstance(outcome, Problem):
         told = document(outcome, language=write.call.language, request_id=write.call.request_id)
         return schemas.BatchResult(
             client_ref=item.client_ref, id=item.id, status=outcome.status, version=None, number=None, state=None,
-            transition_id=None, problem=told,
+            transition_id=None, receipt=None, problem=told,
         )  # fmt: skip
     return schemas.BatchResult(
         client_ref=item.client_ref, id=item.id, status=201, version=outcome.seq,
         number=None if row is None else row["number"], state=State(outcome.to_state), transition_id=outcome.event_id,
-        problem=None,
+        receipt=receipts.get(outcome.event_id), problem=None,
     )  # fmt: skip

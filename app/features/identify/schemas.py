@@ -215,6 +215,7 @@ class BatchResult(Out):
     number: str | None
     state: State | None
     transition_id: UUID | None
+    receipt: str | None = Field(description="回执，即单件办理的 Rectify-Receipt · as the header of a single transition")
     problem: ProblemOfItem | None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -40,8 +40,11 @@ REVOKE_KEY: Final = "UPDATE api_key SET revoked_at = $2, updated_at = $2, versio
 
 async def sign_in(
     db: Database, call: Call, form: schemas.TokenForm, throttle: Throttle, address: str
-) -> tokens.Session:
-    """Raises invalid_credentials alike for a wrong name, password or closed account; too_many_requests after five."""
+) -> tuple[tokens.Session, list[Any]]:
+    """The session, and what was recorded of its beginning: privileged people leave a trace by signing in alone.
+
+    Raises invalid_credentials alike for a wrong name, password or closed account; too_many_requests after five.
+    """
     throttle.check(form.username, address)
     row = await queries.login(db, form.username)
     right = await passwords.matches(None if row is None else row["password_hash"], form.password.get_secret_value())
@@ -50,7 +53,7 @@ async def sign_in(
         raise Problem("invalid_credentials")
     session = tokens.Session(row["id"], row["epoch"])
 
-    async def work(tx: Tx) -> None:
+    async def work(tx: Tx) -> list[Any]:
         tx.request_id = call.request_id
         now = clock.now()
         version = await tx.fetchval(LOGGED_IN, session.account_id, now, session.epoch)
@@ -60,9 +63,9 @@ async def sign_in(
         actor = actor_from_row(await tx.fetchrow(ACTOR_SQL, *credential), call.language)
         if actor.has_role(*ADMINISTRATORS):
             await record(tx, actor, [Entry("account", session.account_id, "account.logged_in", now, ver=version)])
+        return tx.recorded
 
-    await db.write(work)
-    return session
+    return session, await db.write(work)
 
 
 async def sign_out(tx: Tx, actor: Actor) -> None:

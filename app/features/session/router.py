@@ -7,8 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Path, Request, Response
 
-from app.access import keyfiles, tokens
+from app.access import tokens
 from app.access.actor import Actor
+from app.access.authenticate import session_key
 from app.access.guarding import Writing, permit, public, signed_in, writing
 from app.access.permissions import Permission
 from app.core.db import Tx
@@ -27,19 +28,21 @@ KeyId = Annotated[UUID, Path(description="密钥 id · the id of the key")]
 
 
 def _token(request: Request, session: tokens.Session) -> schemas.Token:
-    key = keyfiles.key(request.app.state.settings.var, "session")
-    return schemas.Token(access_token=tokens.issue(key, session), expires_in=int(tokens.LIFETIME.total_seconds()))
+    token = tokens.issue(session_key(request), session)
+    return schemas.Token(access_token=token, expires_in=int(tokens.LIFETIME.total_seconds()))
 
 
 @router.post(
     "/auth/token", operation_id="signIn", summary="登录 · Sign in", dependencies=[Depends(public())],
     responses=problem_responses("invalid_credentials", "too_many_requests"), openapi_extra=KEYLESS,
 )  # fmt: skip
-async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()]) -> schemas.Token:
+async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()], response: Response) -> schemas.Token:
     """A session of eight hours. After five wrong passwords in a quarter of an hour even the right one has to wait."""
     address = request.client.host if request.client else ""
     call = call_of(request)
-    session = await commands.sign_in(request.app.state.db, call, form, request.app.state.throttle, address)
+    session, recorded = await commands.sign_in(request.app.state.db, call, form, request.app.state.throttle, address)
+    if call.receipts is not None:
+        response.headers.update(call.receipts.header(recorded, call.path))
     return _token(request, session)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import pathlib
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
+import asyncpg
 import fastapi_offline
 from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
@@ -20,8 +22,10 @@ from app.core.migrate import current, head
 from app.core.negotiation import accepted
 from app.core.openapi import problem_responses
 from app.features.site import pages
-from app.features.site.schemas import Alive, AppendOnly, Explanation, Ready, ReadyChecks, Wording
+from app.features.site.schemas import Alive, AppendOnly, Explanation, Ready, ReadyChecks, Seal, Wording
 from app.trail.ddl import drift, separated
+from app.trail.receipts import MMD
+from app.trail.seal import standing
 
 PROBE_SECONDS: Final = 1.0
 _ASSETS: Final = pathlib.Path(fastapi_offline.__file__).parent / "static"
@@ -51,26 +55,39 @@ async def livez() -> Alive:
 async def readyz(request: Request) -> Ready:
     """503 until the database answers and stands at the revision of this build."""
     state = request.app.state
-    probe: asyncio.Task[tuple[str | None, AppendOnly]] | None = getattr(state, "probe", None)
+    probe: asyncio.Task[tuple[str | None, ReadyChecks]] | None = getattr(state, "probe", None)
     if probe is None or probe.done():
         probe = state.probe = asyncio.create_task(_probe(state.db))
     # A hanging probe is left to itself, since cancelling it would wait for the same database; the next call joins it.
     done, _ = await asyncio.wait({probe}, timeout=PROBE_SECONDS)
     if not done or probe.exception() is not None:
         raise Problem("unavailable", headers={"Retry-After": "2"})
-    revision, append_only = probe.result()
-    if revision != head():
+    revision, checks = probe.result()
+    if revision != head() or checks is None:
         raise Problem("migrations_pending", headers={"Retry-After": "5"})
-    return Ready(status="ok", checks=ReadyChecks(database="ok", migrations="ok", append_only=append_only))
+    if state.session_key is None:
+        raise Problem("unavailable", headers={"Retry-After": "2"})
+    return Ready(status="ok", checks=checks)
 
 
-async def _probe(db: Database) -> tuple[str | None, AppendOnly]:
+async def _probe(db: Database) -> tuple[str | None, ReadyChecks | None]:
     revision = await current(db)
     if revision != head():
-        return revision, AppendOnly.DRIFT
+        return revision, None
+    lag = int((await standing(db)).lag.total_seconds())
+    return revision, ReadyChecks(
+        database="ok",
+        migrations="ok",
+        append_only=await _append_only(db),
+        seal=Seal.LAGGING if lag > MMD else Seal.OK,
+        seal_lag_seconds=lag,
+    )
+
+
+async def _append_only(db: Database) -> AppendOnly:
     if await drift(db):
-        return revision, AppendOnly.DRIFT
-    return revision, AppendOnly.OK if await separated(db) else AppendOnly.NOT_SEPARATED
+        return AppendOnly.DRIFT
+    return AppendOnly.OK if await separated(db) else AppendOnly.NOT_SEPARATED
 
 
 @router.get(
@@ -82,8 +99,18 @@ async def _probe(db: Database) -> tuple[str | None, AppendOnly]:
 )
 async def metrics(request: Request) -> Response:
     """Labels are route templates and never paths, so nothing about a person or an item appears."""
+    request.app.state.seal_lag = await _seal_lag(request.app.state.db)
     body, media_type = request.app.state.telemetry.render()
     return Response(body, headers={"Content-Type": media_type})
+
+
+async def _seal_lag(db: Database) -> float:
+    """Seconds; not a number while nobody can say, so that an outage does not read as a log without lag."""
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            return (await standing(db)).lag.total_seconds()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return math.nan
 
 
 @router.get(

@@ -1,6 +1,8 @@
 """Answers about the service itself."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from app.core.enums import LabelledEnum
 from app.core.http import Out
@@ -20,12 +22,23 @@ class AppendOnly(LabelledEnum):
     DRIFT = "drift", "触发器或权限已被改动", "Triggers or grants were changed"
 
 
+class Seal(LabelledEnum):
+    """Whether what was recorded is under a signed checkpoint in time."""
+
+    OK = "ok", "封存及时", "In time"
+    LAGGING = "lagging", "封存滞后", "Behind"
+
+
 class ReadyChecks(Out):
     """Nothing here tells a stranger more than that the service works."""
 
     database: Literal["ok"]
     migrations: Literal["ok"]
     append_only: AppendOnly
+    seal: Seal
+    seal_lag_seconds: Annotated[
+        int, Field(description="最早未封存事件的时长 · Age of the oldest event that is not sealed yet")
+    ]
 
 
 class Ready(Out):

@@ -1,0 +1,96 @@
+"""The item as it was: what lists, filters and figures ask of any past moment, and the titles of those days.
+
+Everything else about a past moment is folded from the item's events (app/trail/fold.py). No row here refers to an item
+by a foreign key: a deleted draft takes its row along, never what it once was.
+"""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, Integer, String, Uuid
+from sqlmodel import Field, SQLModel
+
+from app.tables.base import day, instant, integer, line, uuid_, uuids
+
+FILLFACTOR = {"postgresql_with": {"fillfactor": "90"}}
+"""Room for the one update a row ever gets, so that ending it touches no index."""
+
+
+def _key(kind: Any) -> Any:
+    return Column(kind, primary_key=True, autoincrement=False)
+
+
+class ItemVersion(SQLModel, table=True):
+    """One version, in force from `valid_from` (its event's `at`) until the next; `valid_to` is written once."""
+
+    __tablename__ = "item_version"
+    __table_args__ = (
+        CheckConstraint("valid_to > valid_from", name="valid"),
+        Index("ix_item_version_due", "due_sort", "item_id"),
+        Index("ix_item_version_from", "valid_from", "item_id"),
+        FILLFACTOR,
+    )
+    item_id: UUID = Field(sa_column=_key(Uuid))
+    version: int = Field(sa_column=_key(Integer))
+    valid_from: datetime = instant()
+    valid_to: datetime = instant()
+    ledger_id: UUID = uuid_()
+    state: str = line(20)
+    cycle: int = integer()
+    source_type: str = line(64)
+    category: str | None = line(64, null=True)
+    severity: str | None = line(16, null=True)
+    confidentiality: str = line(16)
+    major_kind: str | None = line(40, null=True)
+    mode: str | None = line(16, null=True)
+    lead_unit_id: UUID | None = uuid_(null=True)
+    responsible_unit_id: UUID | None = uuid_(null=True)
+    accountable_leader_ids: list[UUID] = uuids()
+    due_on: date | None = day(null=True)
+    due_sort: date = day()
+    original_due_on: date | None = day(null=True)
+    blue_from: date | None = day(null=True)
+    yellow_from: date | None = day(null=True)
+    red_from: date | None = day(null=True)
+    measures_total: int = integer()
+    measures_done: int = integer()
+    progress_percent: int = integer()
+    submission_no: int = integer()
+    disposition: str | None = line(20, null=True)
+    registered_at: datetime | None = instant(null=True)
+    completed_at: datetime | None = instant(null=True)
+    closed_at: datetime | None = instant(null=True)
+    next_look_back_on: date | None = day(null=True)
+
+
+class ItemText(SQLModel, table=True):
+    """The title a list shows, from the version in which it was given; written only when it changes."""
+
+    __tablename__ = "item_text"
+    item_id: UUID = Field(sa_column=_key(Uuid))
+    from_version: int = Field(sa_column=_key(Integer))
+    title: str = line(300)
+
+
+class ItemUnitSpan(SQLModel, table=True):
+    """When an item concerned a unit: `item_unit` with its past."""
+
+    __tablename__ = "item_unit_span"
+    __table_args__ = (Index("ix_item_unit_span_item_id", "item_id"), FILLFACTOR)
+    unit_id: UUID = Field(sa_column=_key(Uuid))
+    item_id: UUID = Field(sa_column=_key(Uuid))
+    part: str = Field(sa_column=Column(String(16), primary_key=True))
+    valid_from: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    valid_to: datetime = instant()
+
+
+class ItemPersonSpan(SQLModel, table=True):
+    """When an item named a person: `item_person` with its past."""
+
+    __tablename__ = "item_person_span"
+    __table_args__ = (Index("ix_item_person_span_item_id", "item_id"), FILLFACTOR)
+    person_id: UUID = Field(sa_column=_key(Uuid))
+    item_id: UUID = Field(sa_column=_key(Uuid))
+    valid_from: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    valid_to: datetime = instant()
