@@ -29,7 +29,10 @@ Writing = Annotated[ItemWriting, Depends(item_writing(Permission.EVIDENCE_WRITE)
 EvidenceId = Annotated[UUID, Path(description="佐证材料 id · the id of the piece of evidence")]
 _TAGS: Final[list[str | Enum]] = ["evidence"]
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
-_FILES: Final[dict[str, Any]] = dict.fromkeys(sorted({t.media_type for t in ALLOWED.values()}), _BINARY)
+# Generated clients read the first kind they know; bytes are right for all of them, text would not be.
+_FILES: Final[dict[str, Any]] = dict.fromkeys(
+    ["application/octet-stream", *sorted({t.media_type for t in ALLOWED.values()})], _BINARY
+)
 _UPLOAD: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
