@@ -44,6 +44,12 @@ _DESCRIPTION = """\
 问题从查摆、整改到销号的全过程服务：每一步留痕、可核验。
 
 A service that carries problems from discovery through rectification to proven closing.
+
+每个 GET 也接受 HEAD，每个路径都接受 OPTIONS。写入类 POST 带 Idempotency-Key，修改与流转带 If-Match；拒绝一律是
+application/problem+json，程序看 code 与 errors[].rule。
+
+Every GET takes HEAD as well, every path takes OPTIONS. A POST that writes carries an Idempotency-Key, a change or a transition
+an If-Match; every refusal is application/problem+json, and programs decide by code and errors[].rule.
 """
 
 

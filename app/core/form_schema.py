@@ -36,7 +36,9 @@ FormInteger = Annotated[StrictInt, Field(ge=-_SAFE_INTEGER, le=_SAFE_INTEGER)]
 FormValue = StrictBool | FormInteger | LongText | Annotated[list[FormInteger | Title], Field(max_length=MAX_LIST)]
 # No generator of clients writes a type for a boolean, an integer, a text or a list; it is told, and checked here.
 _TOLD: Final = WithJsonSchema(
-    {"description": "true/false、整数、文字，或整数与文字的列表 · A boolean, an integer, a text, or a list of the last two"}
+    {
+        "description": "true/false、整数、文字，或整数与文字的列表 · A boolean, an integer, a text, or a list of the last two"
+    }
 )
 FormContent = Annotated[dict[Code, Annotated[FormValue, _TOLD]], Field(max_length=MAX_FIELDS)]
 """The type of such content in an input model; whether it fits its schema is `content_faults`."""

@@ -33,10 +33,11 @@ def incompatible(old: Json, new: Json) -> list[str]:
 
 
 def listed(text: str, released: str) -> frozenset[str]:
-    """The ids that a list of changes names above the heading of the released version."""
+    """The ids named under the headings above that of the released version; what precedes them all explains the file."""
     headings = [(found[1], found.start()) for found in _HEADING.finditer(text)]
+    begin = min((start for _, start in headings), default=len(text))
     end = next((start for version, start in headings if version == released), len(text))
-    return frozenset(_LISTED.findall(text[:end]))
+    return frozenset(_LISTED.findall(text[begin:end]))
 
 
 def judge(old: Json, new: Json, changes: str) -> Verdict:

@@ -246,8 +246,12 @@ def test_referenced_parameters_responses_and_parts_of_allof_are_followed() -> No
     assert incompatible(old, new) == [f"parameter-required {PLACE} query.q", f"request-property-removed {PLACE} body.z"]
 
 
-def test_only_lines_above_the_released_heading_count() -> None:
-    text = "- `a-b c`\n## [2.0.0]\n- `d-e f g`：因为\n - `not-a line`\n## [1.0.0] - 2027-01-01\n- `h-i j`\n"
+def test_only_lines_between_the_first_heading_and_the_released_one_count() -> None:
+    text = (
+        "- `a-b sample`\n## [3.0.0]\n- `a-b c`\n## [2.0.0]\n- `d-e f g`：因为\n - `not-a line`\n"
+        "## [1.0.0] - 2027-01-01\n- `h-i j`\n"
+    )
     assert listed(text, "1.0.0") == {"a-b c", "d-e f g"}
     assert listed(text, "2.0.0") == {"a-b c"}
+    assert listed(text, "3.0.0") == set()
     assert listed(text, "0.9.0") == {"a-b c", "d-e f g", "h-i j"}

@@ -138,8 +138,8 @@ async def explain_problem(code: Code, accept: Annotated[str, Header(include_in_s
 
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi_json(request: Request) -> Response:
-    """The description never changes while the process runs, so it is written once."""
-    return Response(_description(request.app), media_type="application/json")
+    """The description never changes while the process runs: it is made once, in a thread, since that takes seconds."""
+    return Response(await asyncio.to_thread(_description, request.app), media_type="application/json")
 
 
 @lru_cache(maxsize=8)
