@@ -104,7 +104,7 @@ def _finish_operation(path: str, method: str, operation: Json, guard: str) -> No
         _add_code(responses, code)
     responses.setdefault("default", {**_problem(list(_ANYWHERE)), "description": "其他问题 · Any other problem"})
     _add_response_headers(operation, keyed=keyed, tagged=tagged or versioned is not None)
-    if method != "get" and operation.get("x-idempotency") != "exempt":
+    if method != "get":
         _add_receipts(responses)
     operation["responses"] = dict(sorted(responses.items()))
 
