@@ -148,7 +148,7 @@ def tile_hashes(data: bytes) -> list[bytes]:
 
 
 def format_tile_path(tile: TilePath) -> str:
-    """As it stands in an URL and in a file drop, from `tile/` on."""
+    """As it stands in a URL and in a file drop, from `tile/` on."""
     digits = str(tile.index)
     digits = digits.zfill(len(digits) + -len(digits) % 3)
     *above, last = (digits[at : at + 3] for at in range(0, len(digits), 3))
@@ -164,7 +164,7 @@ def parse_tile_path(path: str) -> TilePath:
     kind, above, last, width = found.groups()
     index = int(re.sub("[x/]", "", above) + last)
     tile = TilePath(None if kind == "entries" else int(kind), index, int(width or TILE_WIDTH))
-    within = True and index <= NUMBER_LIMIT and tile.width <= TILE_WIDTH
+    within = (tile.level or 0) <= LEVEL_LIMIT and index <= NUMBER_LIMIT and tile.width <= TILE_WIDTH
     if not within or format_tile_path(tile) != path:
         raise Malformed("not the path of a tile")
     return tile
