@@ -63,7 +63,7 @@ class Maker:
             if tag is None:
                 found["example"] = {"summary": summary, "value": value}
             else:
-                found[value[tag]] = {"summary": self.schemas[_name(part)]["description"], "value": value}
+                found[value[tag]] = {"summary": self.schemas[_name(part) or ""]["description"], "value": value}
         return found
 
     def of_class(self, name: str) -> Any:

@@ -62,6 +62,11 @@ class TotalRelation(LabelledEnum):
     GTE = "gte", "达到上限，不少于此数", "Capped: at least so many"
 
 
+def relation(counted: int) -> TotalRelation:
+    """What a total says that was counted no further than one above the cap."""
+    return TotalRelation.GTE if counted > TOTAL_CAP else TotalRelation.EQ
+
+
 class PageOf(Out, Generic[T]):
     """One page; `next_cursor: null` is the only sign of the end. Subclass it to give the page a name."""
 
