@@ -21,7 +21,6 @@ _FORM: Final = {
     "required": ["outlet"],
     "additionalProperties": False,
 }
-_PROGRESS: Final = {"status": "in_progress", "percent": 60}
 
 _FIELDS: Final[dict[str, Any]] = {
     "about": None,
@@ -186,7 +185,6 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "AvailableTransition.data_schema": {"type": "object", "properties": {"reason": {"type": "string"}}},
     "BatchIn.action": "acknowledge",
     "BatchItem.data": {},
-    "BatchItem.comment": None,
     "BatchResult.problem": None,
     "BatchResult.status": 201,
     "CalendarDayOut": {"on": "2026-10-01", "kind": "holiday", "name_zh": "国庆节"},
@@ -262,7 +260,7 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "Me.name": "林知行",
     "Me.waiting_by_state": {"submitted": 2, "verifying": 1},
     "Me.waiting_total": 3,
-    "MeasurePatch": _PROGRESS,
+    "MeasurePatch": {"content": "修订采购管理办法，增加合同复核环节", "due_on": "2026-06-30"},
     "MergeData.reason": "同一原因引起，合并办理，分别答复。",
     "MoverOut": {"role": "supervision_office", "zh": "督查部门", "en": "Supervision office", "over": "ledger_unit"},
     "MyPerson.name": "林知行",
@@ -292,7 +290,7 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "PolicyChange.changed": ["notice_days"],
     "Post.title": "科长",
     "PostIn.title": "科长",
-    "PostPatch": {"ends_on": "2026-06-30"},
+    "PostPatch": {"title": "副科长", "ends_on": "2026-06-30"},
     "ProblemSolvedIn.money": None,
     "ProgressIn.percent": 60,
     "ReclassifyData": {"reason": "经核实影响范围扩大", "severity": "major"},

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from jsonschema import Draft202012Validator, FormatChecker
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from app.api import ROUTERS
+from app.core.messages import validation_problem
 from app.core.openapi import operations
 from app.core.openapi_examples import FALLBACK, Maker
 from app.core.paging import PageOf
@@ -55,6 +56,35 @@ def sent() -> Iterator[tuple[str, dict[str, Any], str, Any]]:
 SENT = list(sent())
 
 
+def model_of(operation_id: str) -> TypeAdapter[Any]:
+    """What the service itself checks the body of an operation with."""
+    field = ROUTES[operation_id].body_field
+    assert field is not None
+    taken: Any = field.field_info.annotation
+    return TypeAdapter(taken)
+
+
+def marked(value: Any) -> Iterator[Any]:
+    """The example over and over, each time with a secrecy marking in another of its texts."""
+    if isinstance(value, str):
+        yield "机密★5年"
+    elif isinstance(value, list):
+        yield from ([*value[:n], other, *value[n + 1 :]] for n, part in enumerate(value) for other in marked(part))
+    elif isinstance(value, dict):
+        yield from ({**value, key: other} for key, part in value.items() for other in marked(part))
+
+
+def refuses_markings(operation_id: str, value: Any) -> bool:
+    model = model_of(operation_id)
+    for body in marked(value):
+        try:
+            model.validate_json(json.dumps(body))
+        except ValidationError as error:
+            if any(fault.code == "classified_text" for fault in validation_problem(error.errors(), body).faults):
+                return True
+    return False
+
+
 @pytest.mark.parametrize(("operation_id", "schema", "name", "value"), SENT, ids=[f"{s[0]}-{s[2]}" for s in SENT])
 def test_a_request_example_is_what_the_service_takes(
     operation_id: str, schema: dict[str, Any], name: str, value: Any
@@ -63,10 +93,19 @@ def test_a_request_example_is_what_the_service_takes(
     if operation_id == "addEvidence":
         EvidenceIn.model_validate({field: told for field, told in value.items() if field != "file"})
         return
-    field = ROUTES[operation_id].body_field
-    assert field is not None
-    taken: Any = field.field_info.annotation
-    TypeAdapter(taken).validate_json(json.dumps(value))
+    model_of(operation_id).validate_json(json.dumps(value))
+
+
+def test_an_operation_says_that_it_refuses_secrecy_markings_exactly_where_it_takes_text() -> None:
+    told = {
+        operation["operationId"]
+        for _, _, operation in operations(DOCUMENT)
+        if "classified_text" in operation["responses"].get("422", {}).get("x-problem-codes", ())
+    }
+    asked = [(found[0], found[3]) for found in SENT if found[0] != "addEvidence"]
+    refusing = {operation_id for operation_id, value in asked if refuses_markings(operation_id, value)}
+    assert len(refusing) > 20
+    assert refusing | {"addEvidence"} == told
 
 
 def test_every_body_that_is_sent_has_an_example_and_every_action_its_own() -> None:
