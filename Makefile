@@ -5,10 +5,10 @@ UV     ?= uv
 BIN    := .venv/bin
 STAMP  := .venv/.up-to-date
 LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
-          --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+          --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint bench openapi docs lock clean
+.PHONY: help run test check lint clients bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: $(STAMP) ## 静态检查 ruff, mypy --strict, import contracts
 check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
 	@$(MAKE) --no-print-directory test
 
+clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
+	$(BIN)/python -m clients $(CLIENTS)
+
 bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 	$(BIN)/python -m bench
 
@@ -46,8 +49,11 @@ docs: $(STAMP) ## 生成 lifecycle、problems、permissions 文档 write the gen
 	$(BIN)/python -m docs.generate
 
 lock: ## 更新依赖锁 resolve the locks again (needs uv)
-	$(LOCK) --output-file requirements.lock
-	$(LOCK) --group dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	$(LOCK) --group clients-python --output-file clients/python/requirements.lock
+	$(LOCK) --group clients-java --output-file clients/java/requirements.lock
+	cd clients && npm install --package-lock-only
 
 clean: ## 删除环境与缓存 remove the environment and caches, never data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf clients/build clients/node_modules .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

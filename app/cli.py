@@ -246,11 +246,20 @@ def create_admin(
 def openapi(
     check: Annotated[bool, typer.Option("--check", help="只比较 only compare, exit 1 when it differs")] = False,
     output: Annotated[Path, typer.Option(help="目标文件 where to")] = Path("openapi/openapi.json"),
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="与旧描述比较，列出不兼容的变化 tell what breaks clients of an older description"),
+    ] = None,
+    release: Annotated[bool, typer.Option("--release", help="存为已发布的描述 keep it as the released one")] = False,
 ) -> None:
     """生成接口描述 write the API description that is committed."""
     from app.main import create_app
 
-    text = json.dumps(create_app(Settings()).openapi(), ensure_ascii=False, indent=2) + "\n"
+    document = create_app(Settings()).openapi()
+    if compare is not None:
+        _compare(json.loads(compare.read_text(encoding="utf-8")), document, output.with_name("CHANGES.md"))
+        return
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     if check:
         if not output.is_file() or output.read_text(encoding="utf-8") != text:
             typer.echo(f"{output} 与程序不一致 differs from the program: run `make openapi`", err=True)
@@ -258,6 +267,21 @@ def openapi(
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
+    if release:
+        output.with_name("released.json").write_text(text, encoding="utf-8")
+
+
+def _compare(old: dict[str, Any], new: dict[str, Any], changes: Path) -> None:
+    from app.core.openapi_changes import incompatible, judge
+
+    known = changes.read_text(encoding="utf-8") if changes.is_file() else ""
+    unlisted, stale = judge(old, new, known)
+    for found in incompatible(old, new):
+        typer.echo(f"{'' if found in unlisted else '（已列出 listed）'}{found}")
+    for line in stale:
+        typer.echo(f"{changes}: 并无此差异 there is no such difference: {line}", err=True)
+    if unlisted or stale:
+        raise typer.Exit(1)
 
 
 @cli.command()

@@ -27,6 +27,7 @@ from app.core.middleware import Envelope
 from app.core.openapi import finish, require_operation_ids
 from app.core.problem_json import answer
 from app.core.telemetry import Telemetry
+from app.examples import WORDS
 from app.lifecycle.transitions import RULES, TABLE, rules_table
 from app.settings import Settings
 from app.trail.keys import hold
@@ -43,6 +44,12 @@ _DESCRIPTION = """\
 问题从查摆、整改到销号的全过程服务：每一步留痕、可核验。
 
 A service that carries problems from discovery through rectification to proven closing.
+
+每个 GET 也接受 HEAD，每个路径都接受 OPTIONS。写入类 POST 带 Idempotency-Key，修改与流转带 If-Match；拒绝一律是
+application/problem+json，程序看 code 与 errors[].rule。
+
+Every GET takes HEAD as well, every path takes OPTIONS. A POST that writes carries an Idempotency-Key, a change or a transition
+an If-Match; every refusal is application/problem+json, and programs decide by code and errors[].rule.
 """
 
 
@@ -51,7 +58,7 @@ class Service(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
-            self.openapi_schema = finish(super().openapi(), _public_operations(self))
+            self.openapi_schema = finish(super().openapi(), _guards(self), WORDS)
         return self.openapi_schema
 
 
@@ -66,7 +73,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
         version=version("rectification-ledger"),
         description=_DESCRIPTION,
         contact={"name": "部署单位的系统管理员 · The system administrator of the deployment"},
-        license_info={"name": "随部署约定 · As agreed with the deployment"},
+        license_info={"name": "随部署约定 · As agreed with the deployment", "identifier": "LicenseRef-as-agreed"},
         servers=[{"url": "/", "description": "本服务 · This service"}],
         openapi_tags=list(TAGS),
         openapi_url=None,
@@ -141,9 +148,10 @@ async def _hold_keys_when_ready(app: FastAPI) -> None:
             log.exception("keys_not_held")
 
 
-def _public_operations(app: FastAPI) -> frozenset[str]:
-    return frozenset(
-        str(context.operation_id)
+def _guards(app: FastAPI) -> dict[str, str]:
+    """What each operation requires of its caller."""
+    return {
+        str(context.operation_id): str(guard_of(context.dependant))
         for context in iter_route_contexts(app.routes)
-        if isinstance(context.original_route, APIRoute) and guard_of(context.dependant) == "public"
-    )
+        if isinstance(context.original_route, APIRoute)
+    }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from app.lifecycle.states import OPEN, PHASES, TERMINAL, Phase, State
 from app.lifecycle.transitions import TABLE, Transition
 
 FOLDER: Final = Path(__file__).resolve().parent
+PROGRAMS: Final = {"ts": "typescript/example.ts", "python": "python/example.py", "java": "java/Example.java"}
 _NOTE: Final = "<!-- 由 make docs 生成，请勿手改 · written by `make docs`; do not edit -->"
 
 
@@ -173,10 +175,25 @@ def permissions() -> str:
     )
 
 
+def clients() -> str:
+    """The guide as it was written, with each program in it as it is run."""
+    text = (FOLDER / "guides" / "clients.md").read_text(encoding="utf-8")
+    for fence, path in PROGRAMS.items():
+        program = (FOLDER.parent / "clients" / path).read_text(encoding="utf-8")
+        text = re.sub(
+            rf"^```{fence}\n.*?^```$",
+            lambda _, p=program, f=fence: f"```{f}\n{p}```",
+            text,
+            flags=re.MULTILINE | re.DOTALL,
+        )
+    return text
+
+
 DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
     "lifecycle.md": lifecycle,
     "problems.md": problems,
     "permissions.md": permissions,
+    "guides/clients.md": clients,
 }
 
 

@@ -36,7 +36,23 @@ class LabelledEnum(StrEnum):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         reference = handler(core_schema)
-        schema = handler.resolve_ref_schema(reference)
-        schema["x-enum-varnames"] = [member.name for member in cls]
-        schema["x-enum-descriptions"] = [f"{member.zh} {member.en}" for member in cls]
+        handler.resolve_ref_schema(reference).update(_described(list(cls)))
         return reference
+
+
+class Labelled:
+    """`Annotated[Literal[A, B], LABELLED]` for some members of an enumeration: the API description keeps their labels."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        literal: Any = core_schema
+        return handler(core_schema) | _described(literal["expected"])
+
+
+LABELLED = Labelled()
+
+
+def _described(members: list[LabelledEnum]) -> dict[str, Any]:
+    return {
+        "x-enum-varnames": [member.name for member in members],
+        "x-enum-descriptions": [f"{member.zh} {member.en}" for member in members],
+    }

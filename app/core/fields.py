@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, WithJsonSchema
 
 from app.core import clock
 from app.core.errors import Text
@@ -74,7 +74,12 @@ Title = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(prose
 LongText = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(prose(10_000, lines=True))]
 Username = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@-]*$")]
 Code = Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
-Instant = Annotated[AwareDatetime, AfterValidator(_bounded_instant), PlainSerializer(_utc_text, when_used="json")]
+Instant = Annotated[
+    AwareDatetime,
+    AfterValidator(_bounded_instant),
+    PlainSerializer(_utc_text, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 Day = Annotated[date, AfterValidator(_bounded_day)]
 PastDay = Annotated[Day, AfterValidator(_not_in_the_future)]
 SmallInt = Annotated[int, Field(ge=0, le=32_767)]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, ValidationError
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt, WithJsonSchema
 
 from app.core.errors import Fault, Text
 from app.core.fields import Code, LongText, Title
@@ -34,7 +34,13 @@ _FORMATS: Final = FormatChecker(formats=("date",))
 
 FormInteger = Annotated[StrictInt, Field(ge=-_SAFE_INTEGER, le=_SAFE_INTEGER)]
 FormValue = StrictBool | FormInteger | LongText | Annotated[list[FormInteger | Title], Field(max_length=MAX_LIST)]
-FormContent = Annotated[dict[Code, FormValue], Field(max_length=MAX_FIELDS)]
+# No generator of clients writes a type for a boolean, an integer, a text or a list; it is told, and checked here.
+_TOLD: Final = WithJsonSchema(
+    {
+        "description": "true/false、整数、文字，或整数与文字的列表 · A boolean, an integer, a text, or a list of the last two"
+    }
+)
+FormContent = Annotated[dict[Code, Annotated[FormValue, _TOLD]], Field(max_length=MAX_FIELDS)]
 """The type of such content in an input model; whether it fits its schema is `content_faults`."""
 
 

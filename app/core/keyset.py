@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.core.db import Reader, Row
-from app.core.paging import TOTAL_CAP, Cursor, PageQuery
+from app.core.paging import TOTAL_CAP, Cursor, PageQuery, TotalRelation, relation
 
 
 class Sheet(NamedTuple):
@@ -15,7 +15,7 @@ class Sheet(NamedTuple):
     rows: list[Row]
     next_cursor: str | None
     total: int | None
-    total_relation: str | None
+    total_relation: TotalRelation | None
 
     def envelope(self) -> dict[str, Any]:
         """Everything of a page but its items."""
@@ -49,7 +49,7 @@ class Keyset:
         if query.include != "total":
             return Sheet(rows, onward, None, None)
         counted: int = await reader.fetchval(self.counted, *conditions, TOTAL_CAP + 1)
-        return Sheet(rows, onward, min(counted, TOTAL_CAP), "gte" if counted > TOTAL_CAP else "eq")
+        return Sheet(rows, onward, min(counted, TOTAL_CAP), relation(counted))
 
 
 def containing(text: str | None) -> str | None:

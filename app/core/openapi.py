@@ -1,7 +1,8 @@
 """The generated API description, finished: problems, headers, links and security that FastAPI cannot know.
 
 What an operation needs is read from what it declares. Routers mark the rest with `openapi_extra`: `IF_MATCH` (a write
-that needs the version), `ETAG` (a read that gives one), `KEYLESS` (a POST that is not stored for replay).
+that needs the version), `IF_MATCH_EXISTING` (one that creates as well), `ETAG` (a read that gives one), `KEYLESS` (a
+POST that is not stored for replay).
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from app.core import openapi_examples, openapi_schemas
 from app.core.errors import CATALOGUE
-from app.core.openapi_parts import HEADERS, PARAMETERS, SCHEMAS, SECURITY, SECURITY_SCHEMES
+from app.core.openapi_parts import EXAMPLES, HEADERS, PARAMETERS, SCHEMAS, SECURITY, SECURITY_SCHEMES, STATUSES
 
 Json = dict[str, Any]
 
 IF_MATCH: Final[Json] = {"x-if-match": "required"}
+IF_MATCH_EXISTING: Final[Json] = {"x-if-match": "existing"}
 ETAG: Final[Json] = {"x-etag": "item"}
 KEYLESS: Final[Json] = {"x-idempotency": "exempt"}
+PUBLIC: Final = "public"
+SIGNED_IN: Final = "signed_in"
 
-_METHODS: Final = ("get", "put", "post", "delete", "patch")
+METHODS: Final = ("get", "put", "post", "delete", "patch")
 _CAMEL: Final = re.compile(r"[a-z][A-Za-z0-9]*\Z")
-_STREAMS: Final = ("text/event-stream", "application/jsonl", "application/x-ndjson")
-_PROBLEM_CONTENT: Final[Json] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_DROPPED: Final = ("HTTPValidationError", "ValidationError")
+_PROBLEM: Final = "application/problem+json"
+_PROBLEM_SCHEMA: Final[Json] = {"$ref": "#/components/schemas/Problem"}
+_ANYWHERE: Final = ("bad_request", "method_not_allowed", "internal_error")
+"""What the default answer of every operation stands for."""
 
 
 def require_operation_ids(routes: Sequence[Any]) -> None:
@@ -41,52 +47,49 @@ def problem_responses(*codes: str) -> dict[int | str, Json]:
     return {status: _problem(names) for status, names in sorted(by_status.items(), key=lambda pair: int(pair[0]))}
 
 
-def finish(document: Json, public: frozenset[str]) -> Json:
-    """Completes the description in place; `public` holds the ids of operations that need no login.
+def finish(document: Json, guards: Mapping[str, str], words: Mapping[str, Any]) -> Json:
+    """Completes the description in place; `guards` says by operation id what a caller needs, `words` fill the examples.
 
     Raises ValueError for what must never be published.
     """
     components = document.setdefault("components", {})
-    schemas = {name: schema for name, schema in components.get("schemas", {}).items() if name not in _DROPPED}
-    _refuse_split_names(schemas)
-    components["schemas"] = dict(sorted((schemas | SCHEMAS).items()))
+    components["schemas"] = dict(sorted((openapi_schemas.published(components) | SCHEMAS).items()))
     components["parameters"] = PARAMETERS
     components["headers"] = HEADERS
     components["securitySchemes"] = SECURITY_SCHEMES
     document["security"] = SECURITY
     seen: set[str] = set()
-    for path, method, operation in _operations(document):
+    for path, method, operation in operations(document):
         name = operation["operationId"]
         if not _CAMEL.match(name) or name in seen:
             raise ValueError(f"{method} {path}: operation_id {name!r} is not camelCase or not unique")
         seen.add(name)
-        if name in public:
+        if guards[name] == PUBLIC:
             operation["security"] = []
-        _finish_operation(path, method, operation)
-    _repair_schemas(document)
+        _finish_operation(path, method, operation, guards[name])
+    answered = {code for _, _, operation in operations(document) for code in _codes(operation)}
+    components["examples"] = {code: example for code, example in EXAMPLES.items() if code in answered}
+    openapi_schemas.tidy(document, operations(document))
+    openapi_examples.add(document, operations(document), words)
     _link_creations(document)
     return document
 
 
-def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Path, method and operation, in the order of the document."""
     for path, entry in document.get("paths", {}).items():
-        for method in _METHODS:
+        for method in METHODS:
             if method in entry:
                 yield path, method, entry[method]
 
 
-def _refuse_split_names(schemas: Mapping[str, Any]) -> None:
-    split = [name for name in schemas if name.endswith(("-Input", "-Output"))]
-    if split:
-        raise ValueError(f"one class per direction: {', '.join(split)} are used for input and output")
-
-
-def _finish_operation(path: str, method: str, operation: Json) -> None:
+def _finish_operation(path: str, method: str, operation: Json, guard: str) -> None:
     keyed = method == "post" and operation.get("x-idempotency") != "exempt"
-    versioned = "x-if-match" in operation
+    versioned = operation.get("x-if-match")
     tagged = "x-etag" in operation
     wanted = ["AcceptLanguage", "RequestId"]
-    wanted += ["IdempotencyKey"] * keyed + ["IfMatch"] * versioned + ["IfNoneMatch"] * tagged
+    wanted += ["IdempotencyKey"] * keyed + ["IfNoneMatch"] * tagged
+    wanted += ["IfMatch"] * (versioned == "required") + ["IfMatchExisting"] * (versioned == "existing")
     parameters = operation.setdefault("parameters", [])
     parameters.extend({"$ref": f"#/components/parameters/{name}"} for name in wanted)
     responses = operation["responses"]
@@ -94,10 +97,15 @@ def _finish_operation(path: str, method: str, operation: Json) -> None:
         del responses["422"]
     if tagged:
         responses["304"] = {"description": "未变化 · Not modified"}
-    for status, codes in _class_codes(path, operation, keyed=keyed, versioned=versioned).items():
-        _add_problem(responses, status, codes)
-    responses.setdefault("default", {"description": "其他问题 · Any other problem", "content": _PROBLEM_CONTENT})
-    _add_response_headers(operation, keyed=keyed, tagged=tagged or versioned)
+    codes = [*_caller_codes(path, method, guard), *_request_codes(operation)]
+    codes += ["idempotency_key_required", "invalid_idempotency_key", "in_flight", "idempotency_key_reused"] * keyed
+    codes += ["version_mismatch", "precondition_required"] * (versioned is not None)
+    for code in dict.fromkeys(codes):
+        _add_code(responses, code)
+    responses.setdefault("default", {**_problem(list(_ANYWHERE)), "description": "其他问题 · Any other problem"})
+    _add_response_headers(operation, keyed=keyed, tagged=tagged or versioned is not None)
+    if method != "get":
+        _add_receipts(responses)
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -105,40 +113,51 @@ def _is_generated_422(response: Json | None) -> bool:
     return response is not None and "HTTPValidationError" in str(response.get("content", {}).get("application/json"))
 
 
-def _class_codes(path: str, operation: Json, *, keyed: bool, versioned: bool) -> dict[str, list[str]]:
-    """The problems every operation of a kind can answer, by status."""
-    codes = ["not_acceptable", "unavailable"]
-    if operation.get("security") != []:
-        codes += ["unauthenticated", "invalid_token", "forbidden"]
-    if "{" in path:
-        codes.append("not_found")
-    if "requestBody" in operation:
+def _caller_codes(path: str, method: str, guard: str) -> list[str]:
+    """Who asks and for what: an open read touches no database, what concerns the caller alone is never forbidden."""
+    codes = [] if guard == PUBLIC and method == "get" else ["unavailable", "in_recovery"]
+    if guard != PUBLIC:
+        codes += ["unauthenticated", "invalid_token"]
+    if guard not in {PUBLIC, SIGNED_IN}:
+        codes += ["forbidden", "password_change_required"]
+    return codes + ["not_found"] * ("{" in path)
+
+
+def _request_codes(operation: Json) -> list[str]:
+    """What can be wrong with a request of this shape."""
+    codes = ["not_acceptable", "unknown_parameter"]
+    content = operation.get("requestBody", {}).get("content", {})
+    if content:
         codes += ["payload_too_large", "unsupported_media_type", "validation_failed"]
-        codes += ["malformed_json"] * ("application/json" in operation["requestBody"].get("content", {}))
-    if any(parameter.get("in") == "query" for parameter in operation["parameters"]):
-        codes += ["validation_failed"]
-    codes += ["unknown_parameter"]
-    if any(parameter.get("name") == "cursor" for parameter in operation["parameters"]):
-        codes.append("invalid_cursor")
-    if keyed:
-        codes += ["idempotency_key_required", "invalid_idempotency_key", "in_flight", "idempotency_key_reused"]
-    if versioned:
-        codes += ["version_mismatch", "precondition_required"]
-    by_status: dict[str, list[str]] = {}
-    for code in dict.fromkeys(codes):
-        by_status.setdefault(str(CATALOGUE[code].status), []).append(code)
-    return by_status
+    if "application/json" in content:
+        codes += ["malformed_json", "request_timeout"]
+    elif content:
+        codes.append("bad_request")
+    declared = [parameter for parameter in operation["parameters"] if parameter.get("in") == "query"]
+    codes += ["validation_failed"] * bool(declared)
+    return codes + ["invalid_cursor"] * any(parameter["name"] == "cursor" for parameter in declared)
 
 
-def _add_problem(responses: Json, status: str, codes: list[str]) -> None:
+def _add_code(responses: Json, code: str) -> None:
+    status = str(CATALOGUE[code].status)
     present = responses.get(status, {})
-    named = [*codes, *(code for code in present.get("x-problem-codes", []) if code not in codes)]
-    responses[status] = {**present, **_problem(named)}
+    named = [*present.get("x-problem-codes", []), code]
+    responses[status] = {**present, **_problem(sorted(set(named)))}
 
 
 def _problem(codes: list[str]) -> Json:
     titles = (f"`{code}` {CATALOGUE[code].title.zh} · {CATALOGUE[code].title.en}" for code in codes)
-    return {"description": "；".join(titles), "content": _PROBLEM_CONTENT, "x-problem-codes": codes}
+    examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
+    return {
+        "description": "；".join(titles),
+        "content": {_PROBLEM: {"schema": _PROBLEM_SCHEMA, "examples": examples}},
+        "x-problem-codes": codes,
+    }
+
+
+def _codes(operation: Json) -> Iterator[str]:
+    for response in operation["responses"].values():
+        yield from response.get("x-problem-codes", ())
 
 
 def _add_response_headers(operation: Json, *, keyed: bool, tagged: bool) -> None:
@@ -149,9 +168,11 @@ def _add_response_headers(operation: Json, *, keyed: bool, tagged: bool) -> None
             names |= {"Location": "Location"} if status in {"201", "202"} else {}
             names |= {"Idempotent-Replayed": "IdempotentReplayed"} if keyed else {}
             names |= {"Link": "Link"} if paged else {}
-        if tagged and status[0] in "23":
+            if response.get("description") == "Successful Response":
+                response["description"] = STATUSES[status]
+        if (tagged and status[0] in "23") or status == "201":
             names |= {"ETag": "ETag"}
-        if status in {"409", "429", "503"}:
+        if status in {"429", "503"} or "in_flight" in response.get("x-problem-codes", ()):
             names |= {"Retry-After": "RetryAfter"}
         if status == "401":
             names |= {"WWW-Authenticate": "Challenge"}
@@ -160,24 +181,16 @@ def _add_response_headers(operation: Json, *, keyed: bool, tagged: bool) -> None
             headers.setdefault(header, {"$ref": f"#/components/headers/{component}"})
 
 
-def _repair_schemas(document: Json) -> None:
-    """OpenAPI 3.1 has no `itemSchema`, and generators know a file only by `format: binary`."""
-    for _, _, operation in _operations(document):
-        for response in operation["responses"].values():
-            for kind in _STREAMS:
-                media = response.get("content", {}).get(kind, {})
-                if "itemSchema" in media:
-                    media["schema"] = media.pop("itemSchema")
-    for schema in document["components"]["schemas"].values():
-        for member in schema.get("properties", {}).values():
-            if member.get("contentMediaType") == "application/octet-stream":
-                member["format"] = "binary"
+def _add_receipts(responses: Json) -> None:
+    for status, response in responses.items():
+        if status.startswith("2"):
+            response["headers"]["Rectify-Receipt"] = {"$ref": "#/components/headers/Receipt"}
 
 
 def _link_creations(document: Json) -> None:
     """From a 201 to reading what was created and to moving it on, wherever such an operation exists."""
     paths = document["paths"]
-    for path, method, operation in _operations(document):
+    for path, method, operation in operations(document):
         created = operation["responses"].get("201")
         if method != "post" or created is None or not _has_id(created, document):
             continue
@@ -188,10 +201,14 @@ def _link_creations(document: Json) -> None:
             if found is None or reached is None:
                 continue
             outer = {name: f"$request.path.{name}" for name in re.findall(r"\{([a-z_]+)\}", path)}
+            given = {**outer, found["name"]: "$response.body#/id"}
+            if reached.get("x-if-match"):
+                given["If-Match"] = "$response.header.ETag"
             name = reached["operationId"]
             created.setdefault("links", {})[name[0].upper() + name[1:]] = {
                 "operationId": name,
-                "parameters": {**outer, found["name"]: "$response.body#/id"},
+                "parameters": given,
+                "description": reached["summary"],
             }
 
 

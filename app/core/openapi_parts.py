@@ -19,17 +19,24 @@ SCHEMAS: Final[dict[str, Any]] = {
             "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/validation_failed"]},
             "title": {"type": "string", "examples": ["提交的内容不符合要求"]},
             "status": {"type": "integer", "minimum": 400, "maximum": 599, "examples": [422]},
-            "detail": {"type": "string"},
+            "detail": {"type": "string", "examples": ["errors 逐条指出了位置和原因，全部改正后重新提交。"]},
             "code": {"$ref": "#/components/schemas/ProblemCode"},
             "request_id": {"type": "string", "examples": ["019a8c1e-0b1a-7c3e-9f52-0d5c4a6b7e81"]},
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemEntry"}},
             "current_version": {"type": "integer", "description": "version_mismatch：当前版本 · the present version"},
             "max_bytes": {"type": "integer", "description": "payload_too_large：上限（字节） · the limit in bytes"},
+            "current_state": {"type": "string", "description": "事项的当前状态 · the present state of the item"},
+            "allowed_in_this_state": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "transition_not_allowed：此状态下的操作 · actions of this state",
+            },
         },
         "additionalProperties": True,
     },
     "ProblemEntry": {
         "title": "ProblemEntry",
+        "description": "一处问题：在哪里、是什么、依据哪条规则 · One fault: where, what, and by which rule",
         "type": "object",
         "required": ["code", "detail"],
         "properties": {
@@ -50,14 +57,20 @@ SCHEMAS: Final[dict[str, Any]] = {
                 "description": "未满足的规则 · the rule that is not met",
                 "examples": ["gate.people_satisfied.too_few_ballots"],
             },
+            "who": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "谁能补齐 · who can supply what is missing",
+                "examples": [["supervision_office"]],
+            },
         },
         "additionalProperties": True,
     },
     "ProblemCode": {
         "title": "ProblemCode",
+        "description": "错误代码；今后会增加，遇到未知代码按 status 处理 · New ones will come; treat an unknown one by status",
         "type": "string",
-        "enum": sorted(CATALOGUE),
-        "x-enum-varnames": [code.upper() for code in sorted(CATALOGUE)],
+        "x-extensible-enum": sorted(CATALOGUE),
         "x-enum-descriptions": [
             f"{CATALOGUE[code].title.zh} · {CATALOGUE[code].title.en}" for code in sorted(CATALOGUE)
         ],
@@ -103,6 +116,17 @@ PARAMETERS: Final[dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 1000},
         "example": '"v12"',
     },
+    "IfMatchExisting": {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": (
+            "已存在时必填：读取时得到的 ETag；新建时不填"
+            " · Required for what exists already: the ETag read before; left out when creating"
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": 1000},
+        "example": '"v12"',
+    },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
@@ -113,6 +137,30 @@ PARAMETERS: Final[dict[str, Any]] = {
     },
 }
 
+EXAMPLES: Final[dict[str, Any]] = {
+    code: {
+        "summary": f"{kind.title.zh} · {kind.title.en}",
+        "value": {
+            "type": f"/problems/{code}",
+            "title": kind.title.zh,
+            "status": kind.status,
+            "detail": kind.help.zh,
+            "code": code,
+            "request_id": "019a8c1e-0b1a-7c3e-9f52-0d5c4a6b7e81",
+            "errors": [],
+        },
+    }
+    for code, kind in sorted(CATALOGUE.items())
+}
+
+STATUSES: Final = {
+    "200": "成功 · Done",
+    "201": "已建立 · Created",
+    "202": "已受理 · Accepted",
+    "204": "成功，无内容 · Done, nothing to return",
+}
+"""What a success is called where a route says nothing better."""
+
 HEADERS: Final[dict[str, Any]] = {
     "RequestId": {"description": "关联标识 · correlation id", "schema": {"type": "string"}},
     "Location": {"description": "所建资源的地址 · where the created resource is", "schema": {"type": "string"}},
@@ -121,6 +169,13 @@ HEADERS: Final[dict[str, Any]] = {
     "IdempotentReplayed": {
         "description": "true：重复请求，答复取自首次结果 · true when this is the stored first answer",
         "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Receipt": {
+        "description": (
+            "回执：服务对所记事件的签名（base64），可离线核验"
+            " · The service's signed word that the event was recorded, base64; checked offline"
+        ),
+        "schema": {"type": "string"},
     },
     "RetryAfter": {"description": "等待秒数 · seconds to wait", "schema": {"type": "integer", "minimum": 0}},
     "Challenge": {"description": "认证方式 · how to authenticate", "schema": {"type": "string"}},

@@ -16,6 +16,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.core.enums import LabelledEnum
 from app.core.errors import Problem
 from app.core.http import Call, Out
 
@@ -54,15 +55,25 @@ async def _paging(query: Annotated[PageQuery, Query()]) -> PageQuery:
 Page = Annotated[PageQuery, Depends(_paging)]
 
 
+class TotalRelation(LabelledEnum):
+    """Whether a total is exact."""
+
+    EQ = "eq", "准确", "Exact"
+    GTE = "gte", "达到上限，不少于此数", "Capped: at least so many"
+
+
+def relation(counted: int) -> TotalRelation:
+    """What a total says that was counted no further than one above the cap."""
+    return TotalRelation.GTE if counted > TOTAL_CAP else TotalRelation.EQ
+
+
 class PageOf(Out, Generic[T]):
     """One page; `next_cursor: null` is the only sign of the end. Subclass it to give the page a name."""
 
     items: list[T]
     next_cursor: Annotated[str | None, Field(description="下一页游标；null 表示没有下一页 · null at the end")] = None
     total: Annotated[int | None, Field(description="仅在 include=total 时给出 · only with include=total")] = None
-    total_relation: Annotated[
-        Literal["eq", "gte"] | None, Field(description="gte：总数达到上限，实际不少于此数 · gte: capped")
-    ] = None
+    total_relation: TotalRelation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import model_validator
 
 from app.core.errors import Text
 from app.core.messages import refusal
 from app.core.models import Api
+from app.core.openapi_schemas import without_null
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 _NOT_NULL = Text("不得为 null；不修改时请不要发送该字段", "Must not be null; leave the field out to keep its value")
 
@@ -23,6 +28,15 @@ class Patch(Api):
         if any(getattr(self, name) is None for name in self.model_fields_set - self.NULLABLE):
             raise refusal("not_null", _NOT_NULL)
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The API description offers null only where it is taken."""
+        reference = handler(core_schema)
+        for name, part in handler.resolve_ref_schema(reference)["properties"].items():
+            if name not in cls.NULLABLE:
+                without_null(part)
+        return reference
 
     def changes(self) -> dict[str, Any]:
         """Only what was sent."""

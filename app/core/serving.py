@@ -1,5 +1,6 @@
 """Runs the application in this process, and says so only once it answers."""
 
+import re
 import signal
 import socket
 import sys
@@ -8,13 +9,28 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+_OFFER = re.compile(rb"(?<=\r\n)upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE)
 GRACE = 20
 """Seconds a running request may still take after the signal to stop."""
 
 
 class PortTakenError(RuntimeError):
     """Somebody else listens there already."""
+
+
+class Protocol(HttpToolsProtocol):
+    """Declines HTTP/2 by leaving its offer unread, as RFC 9110 §7.8 allows.
+
+    Java's own client makes the offer with every request (`Upgrade: h2c`), and the parser would drop the body of one.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        if b"h2c" in data and not (self.cycle is not None and self.cycle.more_body):
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = _OFFER.sub(b"", head + end[:2]) + end[2:] + body
+        super().data_received(data)
 
 
 class _Server(uvicorn.Server):
@@ -62,6 +78,7 @@ def serve(app: Any, bound: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until a signal; returns after open requests had their time."""
     config = uvicorn.Config(
         app,
+        http=Protocol,
         lifespan="on",
         ws="none",
         access_log=False,

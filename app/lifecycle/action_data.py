@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from app.core.enums import LabelledEnum
+from app.core.enums import LABELLED, LabelledEnum
 from app.core.errors import Text
 from app.core.fields import Code, Day, Instant, Line, LongText, Title
 from app.core.messages import refusal
@@ -23,10 +23,14 @@ from app.lifecycle.states import (
     MajorKind,
     Mode,
     Severity,
+    State,
 )
 
 Ids = Annotated[list[UUID], Field(max_length=50)]
 Days = Annotated[int, Field(ge=1, le=3650)]
+Closed = Annotated[Literal[Disposition.FIXED, Disposition.ROUTINE], LABELLED]
+Voided = Annotated[Literal[Disposition.NOT_FEASIBLE, Disposition.FALSE_FINDING, Disposition.ENTERED_IN_ERROR], LABELLED]
+SentBackTo = Annotated[Literal[State.RECTIFYING, State.VERIFYING], LABELLED]
 
 
 class DuplicateVerdictCode(LabelledEnum):
@@ -216,17 +220,17 @@ class FailData(Api):
 
 class ClosureData(Api):
     opinion: LongText | None = None
-    disposition: Literal[Disposition.FIXED, Disposition.ROUTINE] = Disposition.FIXED
+    disposition: Closed = Disposition.FIXED
 
 
 class RejectData(Api):
     reason: LongText
-    to_state: Literal["rectifying", "verifying"] = "rectifying"
+    to_state: SentBackTo = State.RECTIFYING
     gates: Annotated[list[Gate], Field(max_length=3)] = []
 
     @model_validator(mode="after")
     def gates_only_when_verifying_again(self) -> RejectData:
-        if (self.to_state == "verifying") != bool(self.gates):
+        if (self.to_state is State.VERIFYING) != bool(self.gates):
             raise refusal(
                 "gates_with_verifying",
                 Text(
@@ -294,7 +298,7 @@ class ReopenData(Api):
 
 
 class VoidData(Api):
-    reason_code: Literal[Disposition.NOT_FEASIBLE, Disposition.FALSE_FINDING, Disposition.ENTERED_IN_ERROR]
+    reason_code: Voided
     reason: LongText
     source_consent: Document | None = None
     rehome_to_id: UUID | None = None
@@ -310,7 +314,7 @@ class OfflineClosureData(Api):
     decider_id: UUID
     document_no: Line
     scan_id: UUID
-    disposition: Literal[Disposition.FIXED, Disposition.ROUTINE] = Disposition.FIXED
+    disposition: Closed = Disposition.FIXED
 
 
 class TransitionBase(Api):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.access.permissions import Role
-from app.core.enums import LabelledEnum
+from app.core.enums import LABELLED, LabelledEnum
 from app.core.errors import Text
 from app.core.fields import Line, LongText
 from app.core.messages import refusal
@@ -22,7 +22,9 @@ from app.lifecycle.states import Gate
 LONGEST_SOURCE_CODE = 32
 """Codes of source types stay within this, so that a template can be judged without looking at the database."""
 
-SigningRole = Literal[Role.LEADER, Role.DISCIPLINE_OFFICE, Role.SUPERVISION_OFFICE, Role.FIRST_RESPONSIBLE]
+SigningRole = Annotated[
+    Literal[Role.LEADER, Role.DISCIPLINE_OFFICE, Role.SUPERVISION_OFFICE, Role.FIRST_RESPONSIBLE], LABELLED
+]
 _LAST_SIGNERS = frozenset({Role.FIRST_RESPONSIBLE, Role.LEADER})
 _HALF = Fraction(1, 2)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.architecture.rules import ROOT, RULES, Rule, Source, ledgered_tables, sources
 
-EVERYTHING = sources("app", "migrations", "tests", "bench")
+EVERYTHING = sources("app", "migrations", "tests", "bench", "clients")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

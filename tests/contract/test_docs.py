@@ -61,6 +61,7 @@ def test_generated_documents_say_what_the_code_says() -> None:
 
 
 def test_a_generated_document_changed_by_hand_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "guides").mkdir()
     for name, text in generate.DOCUMENTS.items():
         (tmp_path / name).write_text(text(), encoding="utf-8")
     assert generate.stale(tmp_path) == []
@@ -68,6 +69,12 @@ def test_a_generated_document_changed_by_hand_is_noticed(tmp_path: Path) -> None
         file.write("手改 changed by hand\n")
     (tmp_path / "problems.md").unlink()
     assert generate.stale(tmp_path) == ["lifecycle.md", "problems.md"]
+
+
+def test_the_guide_to_clients_shows_the_very_programs_that_are_run() -> None:
+    guide = (DOCS / "guides" / "clients.md").read_text(encoding="utf-8")
+    for language, path in generate.PROGRAMS.items():
+        assert blocks(guide, language) == [(ROOT / "clients" / path).read_text(encoding="utf-8")], "run `make docs`"
 
 
 def test_every_action_state_and_child_is_in_the_life_cycle_document() -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -33,14 +34,31 @@ def required(requirements: list[str]) -> set[str]:
     return {normal(re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0]) for requirement in requirements}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
-def test_a_lock_names_versions_and_hashes_and_no_host(lock: str) -> None:
+@pytest.mark.parametrize(
+    ("lock", "least"),
+    [
+        ("requirements.lock", 31),
+        ("requirements-dev.lock", 31),
+        ("clients/python/requirements.lock", 20),
+        ("clients/java/requirements.lock", 1),
+    ],
+)
+def test_a_lock_names_versions_and_hashes_and_no_host(lock: str, least: int) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert not re.search(r"://|index-url|find-links|trusted-host|@ *git", text)
     locked = pins(lock)
-    assert len(locked) > 30
+    assert len(locked) >= least
     assert [name for name, (_, hashes) in locked.items() if hashes == 0] == []
     assert len(locked) == len(re.findall(r"^[A-Za-z0-9]", text, re.MULTILINE))
+
+
+def test_the_lock_of_the_client_tools_names_exact_versions_and_hashes_and_no_host() -> None:
+    wanted = json.loads((ROOT / "clients" / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    locked = json.loads((ROOT / "clients" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert {name: locked[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    fetched = [package for path, package in locked.items() if path and not package.get("inBundle")]
+    assert len(fetched) > 100
+    assert all(package["integrity"] and "resolved" not in package for package in fetched)
 
 
 def test_every_dependency_is_locked_and_both_locks_agree() -> None:

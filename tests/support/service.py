@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from app.settings import Settings
 from tests.support.database import Clone
+from tests.support.documented import Documented
 
 ORIGIN = "http://rectify.test"
 
@@ -48,9 +49,8 @@ async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
 
 
 def client_of(app: FastAPI, **options: Any) -> httpx2.AsyncClient:
-    """A client of the application; an unexpected error is the 500 a real client would see."""
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url=ORIGIN, **options)
+    """A client of the application; an unexpected error is the 500 a real client would see, an undocumented answer fails."""
+    return httpx2.AsyncClient(transport=Documented(app), base_url=ORIGIN, **options)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.guarding import ItemReading, ItemWriting, item_reading, item_writing
 from app.access.permissions import Permission
@@ -22,6 +22,9 @@ Reading = Annotated[ItemReading, Depends(item_reading(Permission.ITEM_READ))]
 Signing = Annotated[ItemWriting, Depends(item_writing(Permission.APPROVAL_SIGN))]
 Objecting = Annotated[ItemWriting, Depends(item_writing(Permission.OBJECTION_WRITE))]
 Recording = Annotated[ItemWriting, Depends(item_writing(Permission.DECISION_RECORD))]
+ApprovalId = Annotated[UUID, Path(description="意见 id · the id of the opinion")]
+ObjectionId = Annotated[UUID, Path(description="异议 id · the id of the objection")]
+DecisionId = Annotated[UUID, Path(description="决策 id · the id of the decision")]
 Asked = Annotated[ChildQuery, Query()]
 _CLOSEOUT: Final[list[str | Enum]] = ["closeout"]
 
@@ -60,7 +63,7 @@ async def sign_approval(write: Signing, body: schemas.ApprovalIn) -> Response:
     response_model=schemas.ApprovalOut,
     openapi_extra=ETAG,
 )
-async def get_approval(read: Reading, approval_id: UUID) -> Response:
+async def get_approval(read: Reading, approval_id: ApprovalId) -> Response:
     """Of any cycle; the entity tag is the item's."""
     return respond(await APPROVALS.single_reply(read, schemas.ApprovalOut, approval_id))
 
@@ -100,7 +103,7 @@ async def lodge_objection(write: Objecting, body: schemas.ObjectionIn) -> Respon
     response_model=schemas.ObjectionOut,
     openapi_extra=ETAG,
 )
-async def get_objection(read: Reading, objection_id: UUID) -> Response:
+async def get_objection(read: Reading, objection_id: ObjectionId) -> Response:
     """Of any cycle; the entity tag is the item's."""
     reply = await OBJECTIONS.single_reply(read, schemas.ObjectionOut, objection_id)
     return respond(await seal_contacts(read, reply))
@@ -115,7 +118,7 @@ async def get_objection(read: Reading, objection_id: UUID) -> Response:
     responses=problem_responses("separation_of_duties", "child_frozen", "classified_text"),
     openapi_extra=IF_MATCH,
 )
-async def dismiss_objection(write: Objecting, objection_id: UUID, body: schemas.ObjectionPatch) -> Response:
+async def dismiss_objection(write: Objecting, objection_id: ObjectionId, body: schemas.ObjectionPatch) -> Response:
     """By somebody who neither lodged it nor judged a gate; upholding one is the transition uphold_objection."""
     return await write.run(lambda tx: commands.dismiss(tx, write, objection_id, body))
 
@@ -154,7 +157,7 @@ async def record_decision(write: Recording, body: schemas.DecisionIn) -> Respons
     response_model=schemas.DecisionOut,
     openapi_extra=ETAG,
 )
-async def get_decision(read: Reading, decision_id: UUID) -> Response:
+async def get_decision(read: Reading, decision_id: DecisionId) -> Response:
     """Of any cycle; the entity tag is the item's."""
     return respond(await DECISIONS.single_reply(read, schemas.DecisionOut, decision_id))
 

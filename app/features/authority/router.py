@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.actor import Actor
 from app.access.guarding import Writing, permit, signed_in, writing
 from app.access.permissions import Permission
 from app.core.db import Tx
 from app.core.http import Reply, StrictRoute, call_of, respond
-from app.core.openapi import ETAG, IF_MATCH, problem_responses
+from app.core.openapi import ETAG, IF_MATCH, IF_MATCH_EXISTING, problem_responses
 from app.core.paging import Page, cursor_for, page_links
 from app.features.authority import commands, queries, schemas
 
@@ -22,6 +22,9 @@ Managing = Annotated[Writing, Depends(writing(Permission.ACCESS_MANAGE))]
 Delegating = Annotated[Writing, Depends(writing(Permission.DELEGATION_WRITE))]
 Looking = Annotated[Actor, Depends(permit(Permission.ACCESS_MANAGE))]
 Anyone = Annotated[Actor, Depends(signed_in())]
+PersonId = Annotated[UUID, Path(description="人员 id · the id of the person")]
+GrantId = Annotated[UUID, Path(description="授权 id · the id of the grant")]
+DelegationId = Annotated[UUID, Path(description="委托 id · the id of the delegation")]
 _OPENED: Final[dict[int | str, dict[str, Any]]] = {
     201: {"model": schemas.AccountWithPassword, "description": "已开通 · Opened"}
 }
@@ -31,7 +34,7 @@ _OPENED: Final[dict[int | str, dict[str, Any]]] = {
     "/people/{person_id}/account", operation_id="getAccount", summary="查看账号 · Read an account",
     response_model=schemas.Account, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_account(request: Request, actor: Looking, person_id: UUID) -> Response:
+async def get_account(request: Request, actor: Looking, person_id: PersonId) -> Response:
     """Without anything secret."""
     found = await queries.account(request.app.state.db, person_id)
     return respond(Reply(200, found, etag=actor.etag(found.version)))
@@ -40,9 +43,9 @@ async def get_account(request: Request, actor: Looking, person_id: UUID) -> Resp
 @router.put(
     "/people/{person_id}/account", operation_id="putAccount", summary="开通账号或重置密码 · Open or reset an account",
     response_model=schemas.AccountWithPassword, responses={**problem_responses("duplicate_value"), **_OPENED},
-    openapi_extra=IF_MATCH,
+    openapi_extra=IF_MATCH_EXISTING,
 )  # fmt: skip
-async def put_account(by: Managing, person_id: UUID, data: schemas.AccountIn) -> Response:
+async def put_account(by: Managing, person_id: PersonId, data: schemas.AccountIn) -> Response:
     """201 when opened, 200 when reset: a reset needs If-Match and ends all sessions of the account."""
     password = await commands.new_password(data)
 
@@ -59,7 +62,7 @@ async def put_account(by: Managing, person_id: UUID, data: schemas.AccountIn) ->
     "/people/{person_id}/account", operation_id="updateAccount", summary="停用或启用账号 · Close or open an account",
     response_model=schemas.Account, responses=problem_responses("last_administrator"), openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def update_account(by: Managing, person_id: UUID, data: schemas.AccountPatch) -> Response:
+async def update_account(by: Managing, person_id: PersonId, data: schemas.AccountPatch) -> Response:
     """Either way all sessions of the account end."""
 
     async def work(tx: Tx) -> Reply:
@@ -71,7 +74,7 @@ async def update_account(by: Managing, person_id: UUID, data: schemas.AccountPat
 
 @router.get("/people/{person_id}/roles", operation_id="listRoles", summary="角色列表 · List a person's roles")
 async def list_roles(
-    request: Request, _: Looking, person_id: UUID, query: Page, response: Response
+    request: Request, _: Looking, person_id: PersonId, query: Page, response: Response
 ) -> schemas.RoleGrantPage:
     """Past, present and to come; lent roles are under delegations."""
     call = call_of(request)
@@ -85,7 +88,7 @@ async def list_roles(
     response_model=schemas.RoleGrant,
     responses=problem_responses("administrators_must_differ", "duplicate_value", "conflict"),
 )  # fmt: skip
-async def grant_role(request: Request, by: Managing, person_id: UUID, data: schemas.GrantIn) -> Response:
+async def grant_role(request: Request, by: Managing, person_id: PersonId, data: schemas.GrantIn) -> Response:
     """Over a unit and all below it, from today unless `starts_on` says otherwise."""
     trial_mode = request.app.state.settings.trial_mode
 
@@ -101,7 +104,7 @@ async def grant_role(request: Request, by: Managing, person_id: UUID, data: sche
     "/people/{person_id}/roles/{grant_id}", operation_id="getRole", summary="查看角色 · Read a grant",
     response_model=schemas.RoleGrant, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_role(request: Request, actor: Looking, person_id: UUID, grant_id: UUID) -> Response:
+async def get_role(request: Request, actor: Looking, person_id: PersonId, grant_id: GrantId) -> Response:
     """In force or not."""
     found = await queries.grant(request.app.state.db, person_id, grant_id)
     return respond(Reply(200, found, etag=actor.etag(found.version)))
@@ -112,7 +115,7 @@ async def get_role(request: Request, actor: Looking, person_id: UUID, grant_id: 
     status_code=204, response_class=Response, responses=problem_responses("last_administrator"),
     openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def revoke_role(by: Managing, person_id: UUID, grant_id: UUID) -> Response:
+async def revoke_role(by: Managing, person_id: PersonId, grant_id: GrantId) -> Response:
     """From the next request of that person on; the grant stays in the history."""
 
     async def work(tx: Tx) -> Reply:
@@ -122,7 +125,10 @@ async def revoke_role(by: Managing, person_id: UUID, grant_id: UUID) -> Response
     return await by.run(work)
 
 
-@router.get("/delegations", operation_id="listDelegations", summary="委托列表 · List delegations")
+@router.get(
+    "/delegations", operation_id="listDelegations", summary="委托列表 · List delegations",
+    responses=problem_responses("forbidden"),
+)  # fmt: skip
 async def list_delegations(
     request: Request, actor: Anyone, query: Annotated[schemas.DelegationQuery, Query()], response: Response
 ) -> schemas.DelegationPage:
@@ -136,7 +142,7 @@ async def list_delegations(
 
 @router.post(
     "/delegations", operation_id="createDelegation", summary="委托职责 · Delegate roles", status_code=201,
-    response_model=schemas.Delegation, responses=problem_responses("conflict"),
+    response_model=schemas.Delegation, responses=problem_responses("conflict", "classified_text"),
 )  # fmt: skip
 async def create_delegation(by: Delegating, data: schemas.DelegationIn) -> Response:
     """Whoever stands in acts with the principal's roles, and is excluded wherever the principal would be."""
@@ -152,7 +158,7 @@ async def create_delegation(by: Delegating, data: schemas.DelegationIn) -> Respo
     "/delegations/{delegation_id}", operation_id="getDelegation", summary="查看委托 · Read a delegation",
     response_model=schemas.Delegation, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_delegation(request: Request, actor: Anyone, delegation_id: UUID) -> Response:
+async def get_delegation(request: Request, actor: Anyone, delegation_id: DelegationId) -> Response:
     """Parties and the security administrator only."""
     found = await queries.delegation(request.app.state.db, actor, delegation_id)
     return respond(Reply(200, found, etag=actor.etag(found.version)))
@@ -162,7 +168,7 @@ async def get_delegation(request: Request, actor: Anyone, delegation_id: UUID) -
     "/delegations/{delegation_id}", operation_id="revokeDelegation", summary="收回委托 · Revoke a delegation",
     status_code=204, response_class=Response, openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def revoke_delegation(by: Delegating, delegation_id: UUID) -> Response:
+async def revoke_delegation(by: Delegating, delegation_id: DelegationId) -> Response:
     """From the delegate's next request on."""
 
     async def work(tx: Tx) -> Reply:

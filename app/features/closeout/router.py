@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.guarding import ItemReading, ItemWriting, item_reading, item_writing
 from app.access.permissions import Permission
@@ -21,6 +21,7 @@ router = APIRouter(route_class=StrictRoute, prefix="/v1/items/{item_id}")
 
 Reading = Annotated[ItemReading, Depends(item_reading(Permission.ITEM_READ))]
 Judging = Annotated[ItemWriting, Depends(item_writing(Permission.GATE_JUDGE))]
+ResultId = Annotated[UUID, Path(description="评定 id · the id of the verdict")]
 _CLOSEOUT: Final[list[str | Enum]] = ["closeout"]
 
 
@@ -64,7 +65,7 @@ async def judge_gate(write: Judging, body: schemas.GateIn) -> Response:
     response_model=schemas.GateResultOut,
     openapi_extra=ETAG,
 )
-async def get_gate_result(read: Reading, result_id: UUID) -> Response:
+async def get_gate_result(read: Reading, result_id: ResultId) -> Response:
     """Of any submission; the entity tag is the item's."""
     async with read.db.snapshot() as reader:
         head = await read_head(reader, read.actor, read.item_id)

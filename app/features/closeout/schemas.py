@@ -49,7 +49,7 @@ class GateVerdict(LabelledEnum):
     REOPENED = "reopened", "重新评定", "To be judged anew"
 
 
-class CriterionIn(Api):
+class CriterionFinding(Api):
     """One completion criterion as judged, with what shows it."""
 
     criterion_id: UUID
@@ -85,7 +85,7 @@ class ProblemSolvedIn(_GateIn):
 
     gate: Literal[Gate.PROBLEM_SOLVED]
     verification: Verification
-    criteria: Annotated[list[CriterionIn], Field(max_length=100)]
+    criteria: Annotated[list[CriterionFinding], Field(max_length=100)]
     visit: VisitIn | None = None
     money: MoneyIn | None = None
 
@@ -167,7 +167,7 @@ class SatisfiedIn(_GateIn):
 GateIn = Annotated[ProblemSolvedIn | AdequateIn | SatisfiedIn, Field(discriminator="gate")]
 
 
-class CriterionOut(Out):
+class CriterionFindingOut(Out):
     criterion_id: UUID
     met: bool
     evidence_ids: list[UUID]
@@ -193,7 +193,7 @@ class SolvedOut(Out):
     """What the verifier found."""
 
     verification: Verification
-    criteria: list[CriterionOut]
+    criteria: list[CriterionFindingOut]
     visit: VisitOut | None
     money: MoneyOut | None
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from app.access.guarding import ItemReading, ItemWriting, item_reading, item_writing
@@ -26,9 +26,13 @@ router = APIRouter(route_class=StrictRoute, prefix="/v1/items/{item_id}/evidence
 
 Reading = Annotated[ItemReading, Depends(item_reading(Permission.ITEM_READ))]
 Writing = Annotated[ItemWriting, Depends(item_writing(Permission.EVIDENCE_WRITE))]
+EvidenceId = Annotated[UUID, Path(description="佐证材料 id · the id of the piece of evidence")]
 _TAGS: Final[list[str | Enum]] = ["evidence"]
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
-_FILES: Final[dict[str, Any]] = dict.fromkeys(sorted({t.media_type for t in ALLOWED.values()}), _BINARY)
+# Generated clients read the first kind they know; bytes are right for all of them, text would not be.
+_FILES: Final[dict[str, Any]] = dict.fromkeys(
+    ["application/octet-stream", *sorted({t.media_type for t in ALLOWED.values()})], _BINARY
+)
 _UPLOAD: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -87,7 +91,7 @@ async def add_evidence(request: Request, write: Writing) -> Response:
     "/{evidence_id}", operation_id="getEvidence", tags=_TAGS, summary="一件佐证材料 · One piece of evidence",
     response_model=schemas.Evidence, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_evidence(read: Reading, evidence_id: UUID) -> Response:
+async def get_evidence(read: Reading, evidence_id: EvidenceId) -> Response:
     """What is known of the file; the entity tag is the item's."""
     return respond(await queries.EVIDENCE.single_reply(read, schemas.Evidence, evidence_id))
 
@@ -97,7 +101,7 @@ async def get_evidence(read: Reading, evidence_id: UUID) -> Response:
     summary="下载佐证材料 · Download a piece of evidence", response_class=Response,
     responses={200: {"description": "文件内容 · The file", "content": _FILES}}, openapi_extra=ETAG,
 )  # fmt: skip
-async def download_evidence(request: Request, read: Reading, evidence_id: UUID) -> Response:
+async def download_evidence(request: Request, read: Reading, evidence_id: EvidenceId) -> Response:
     """The bytes as they were uploaded; the entity tag is their SHA-256. 404 for those who may not read it."""
     found = await queries.readable_file(read, evidence_id)
     etag = f'"{found.sha256}"'
@@ -111,7 +115,7 @@ async def download_evidence(request: Request, read: Reading, evidence_id: UUID) 
     "/{evidence_id}", operation_id="deleteEvidence", tags=_TAGS, summary="删除佐证材料 · Remove a piece of evidence",
     status_code=204, response_class=Response, responses=problem_responses("child_frozen"), openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def delete_evidence(write: Writing, evidence_id: UUID) -> Response:
+async def delete_evidence(write: Writing, evidence_id: EvidenceId) -> Response:
     """By who may write the target, as long as nothing cites it; the history keeps its digest."""
     return await write.run(lambda tx: commands.delete_evidence(tx, write, evidence_id))
 

@@ -76,5 +76,5 @@ class EvidencePage(PageOf[Evidence]):
 class EvidenceQuery(ChildQuery):
     """Which evidence to list."""
 
-    target_kind: TargetKind | None = None
-    target_id: UUID | None = None
+    target_kind: Annotated[TargetKind | None, Field(description="佐证何种对象 · What it is shown for")] = None
+    target_id: Annotated[UUID | None, Field(description="所佐证的对象 · The very thing it is shown for")] = None

@@ -11,7 +11,7 @@ from app.access.guarding import ItemReading
 from app.access.scope import Shape, restricted_read_sql, visible_sql, watches_all
 from app.core.db import Database, Reader, Row
 from app.core.errors import Problem
-from app.core.paging import TOTAL_CAP, Cursor, PageQuery
+from app.core.paging import TOTAL_CAP, Cursor, PageQuery, relation
 from app.features.history import schemas
 from app.features.history.rules import ACTION_OF, hide, label_of
 from app.lifecycle.states import Action
@@ -88,7 +88,7 @@ async def _slice(
             envelope["next_cursor"] = cursor.encode([rows[-1].seq])
         if query.include == "total":
             counted = await read.item_events_total(reader, reading.item_id, start, TOTAL_CAP + 1, types)
-            envelope |= {"total": min(counted, TOTAL_CAP), "total_relation": "gte" if counted > TOTAL_CAP else "eq"}
+            envelope |= {"total": min(counted, TOTAL_CAP), "total_relation": relation(counted)}
         return _Slice(rows, await _names(reader, rows), not unmasked, envelope)
 
 

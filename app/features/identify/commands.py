@@ -249,11 +249,11 @@ async def batch(tx: Tx, write: Writing, body: schemas.BatchIn, visible: set[UUID
     """One action on many items in one transaction; `partial` keeps what passed, `atomic` keeps all or nothing."""
     prepared: list[Step | Problem] = [_prepare(body, item, visible) for item in body.items]
     steps = [step for step in prepared if isinstance(step, Step)]
-    if body.mode == "atomic":
+    if body.mode is schemas.BatchMode.ATOMIC:
         _raise_first(body, prepared)
     moved = dict(zip((step.item_id for step in steps), await advance(tx, write.actor, steps), strict=True))
     outcomes = [one if isinstance(one, Problem) else moved[one.item_id] for one in prepared]
-    if body.mode == "atomic":
+    if body.mode is schemas.BatchMode.ATOMIC:
         _raise_first(body, outcomes)
     states = await tx.fetch(
         "SELECT id, number, version FROM item WHERE id = ANY($1::uuid[])", [s.item_id for s in steps]
@@ -266,7 +266,9 @@ async def batch(tx: Tx, write: Writing, body: schemas.BatchIn, visible: set[UUID
     ]
     failed = sum(result.problem is not None for result in results)
     summary = schemas.BatchSummary(total=len(results), succeeded=len(results) - failed, failed=failed)
-    return Reply(200 if body.mode == "atomic" else 207, schemas.BatchReply(items=results, summary=summary))
+    return Reply(
+        200 if body.mode is schemas.BatchMode.ATOMIC else 207, schemas.BatchReply(items=results, summary=summary)
+    )
 
 
 def _prepare(body: schemas.BatchIn, item: schemas.BatchItem, visible: set[UUID]) -> Step | Problem:

@@ -15,6 +15,7 @@ from app.access.authenticate import actor_from_row, credential_of
 from app.access.scope import Shape, shape_for
 from app.core import clock
 from app.core.db import Database, Reader
+from app.core.enums import LabelledEnum
 from app.core.errors import Fault, Problem, Text
 from app.core.fields import Day, Instant
 from app.core.http import Request
@@ -57,9 +58,19 @@ def _uuids(text: str) -> str:
 
 Ids = Annotated[str | None, Field(max_length=2000), AfterValidator(lambda text: None if text is None else _uuids(text))]
 Words = Annotated[str | None, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$")]
-SortName = Literal[
-    "due_on", "-due_on", "updated_at", "-updated_at", "registered_at", "-registered_at", "number", "-number"
-]
+
+
+class ItemSort(LabelledEnum):
+    """Orders of the item list; a minus turns one round."""
+
+    DUE_ON = "due_on", "期限由近到远", "Due first"
+    DUE_ON_DESC = "-due_on", "期限由远到近", "Due last"
+    UPDATED_AT = "updated_at", "最久未更新在前", "Longest untouched first"
+    UPDATED_AT_DESC = "-updated_at", "最近更新在前", "Last changed first"
+    REGISTERED_AT = "registered_at", "先立账在前", "Registered first"
+    REGISTERED_AT_DESC = "-registered_at", "后立账在前", "Registered last"
+    NUMBER = "number", "编号由小到大", "By number"
+    NUMBER_DESC = "-number", "编号由大到小", "By number, descending"
 
 
 class ItemQuery(PageQuery):
@@ -67,40 +78,53 @@ class ItemQuery(PageQuery):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    state: Annotated[str, Field(max_length=400), _codes(State)] | None = None
-    phase: Annotated[str, Field(max_length=100), _codes(Phase)] | None = None
-    ledger_id: Ids = None
+    state: Annotated[str, Field(max_length=400, description="状态代码 · Codes of states"), _codes(State)] | None = None
+    phase: Annotated[str, Field(max_length=100, description="阶段代码 · Codes of phases"), _codes(Phase)] | None = None
+    ledger_id: Annotated[Ids, Field(description="台账 · Ledgers")] = None
     unit_id: Annotated[Ids, Field(description="涉及的任一单位 · A unit in any part")] = None
     unit_subtree: Annotated[bool, Field(description="包含 unit_id 的下级 · Units below unit_id too")] = False
-    lead_unit_id: Ids = None
-    responsible_unit_id: Ids = None
-    accountable_leader_id: Ids = None
-    person_id: Ids = None
-    source_type: Words = None
-    category: Words = None
-    severity: Annotated[str, Field(max_length=100), _codes(Severity)] | None = None
-    mode: Annotated[str, Field(max_length=100), _codes(Mode)] | None = None
-    confidentiality: Annotated[str, Field(max_length=100), _codes(Confidentiality)] | None = None
-    major: bool | None = None
-    light: Annotated[str, Field(max_length=60), _codes(Light)] | None = None
-    overdue: bool | None = None
-    number: Words = None
-    external_ref: Annotated[Words, Field(description="system:id")] = None
-    due_on_from: Day | None = None
-    due_on_to: Day | None = None
-    registered_on_from: Day | None = None
-    registered_on_to: Day | None = None
-    completed_on_from: Day | None = None
-    completed_on_to: Day | None = None
-    closed_on_from: Day | None = None
-    closed_on_to: Day | None = None
-    cycle_from: Annotated[int, Field(ge=1, le=1000)] | None = None
-    updated_since: Instant | None = None
-    waiting_for: Literal["me"] | None = None
+    lead_unit_id: Annotated[Ids, Field(description="牵头单位 · Lead units")] = None
+    responsible_unit_id: Annotated[Ids, Field(description="责任单位 · Responsible units")] = None
+    accountable_leader_id: Annotated[Ids, Field(description="责任领导 · Accountable leaders")] = None
+    person_id: Annotated[Ids, Field(description="涉及的任一人员 · A person in any part")] = None
+    source_type: Annotated[Words, Field(description="来源代码 · Codes of source types")] = None
+    category: Annotated[Words, Field(description="类别代码 · Codes of categories")] = None
+    severity: (
+        Annotated[str, Field(max_length=100, description="等级代码 · Codes of severity"), _codes(Severity)] | None
+    ) = None
+    mode: Annotated[str, Field(max_length=100, description="整改方式代码 · Codes of modes"), _codes(Mode)] | None = None
+    confidentiality: (
+        Annotated[
+            str, Field(max_length=100, description="敏感程度代码 · Codes of confidentiality"), _codes(Confidentiality)
+        ]
+        | None
+    ) = None
+    major: Annotated[bool | None, Field(description="是否“三重一大” · Whether a body decides it")] = None
+    light: Annotated[str, Field(max_length=60, description="灯色代码 · Codes of lights"), _codes(Light)] | None = None
+    overdue: Annotated[bool | None, Field(description="是否超期 · Whether past due")] = None
+    number: Annotated[Words, Field(description="编号 · Numbers")] = None
+    external_ref: Annotated[Words, Field(description="外部标识 system:id · Ids in other systems")] = None
+    due_on_from: Annotated[Day | None, Field(description="期限起 · Due on or after")] = None
+    due_on_to: Annotated[Day | None, Field(description="期限止 · Due on or before")] = None
+    registered_on_from: Annotated[Day | None, Field(description="立账日期起 · Registered on or after")] = None
+    registered_on_to: Annotated[Day | None, Field(description="立账日期止 · Registered on or before")] = None
+    completed_on_from: Annotated[Day | None, Field(description="整改完成日期起 · Completed on or after")] = None
+    completed_on_to: Annotated[Day | None, Field(description="整改完成日期止 · Completed on or before")] = None
+    closed_on_from: Annotated[Day | None, Field(description="销号日期起 · Closed on or after")] = None
+    closed_on_to: Annotated[Day | None, Field(description="销号日期止 · Closed on or before")] = None
+    cycle_from: (
+        Annotated[int, Field(ge=1, le=1000, description="自第几轮整改起 · From this cycle on; 1 is the first")] | None
+    ) = None
+    updated_since: Annotated[Instant | None, Field(description="此刻以后有变化 · Changed since")] = None
+    waiting_for: Annotated[Literal["me"] | None, Field(description="me：等我办理 · me: what waits for the caller")] = (
+        None
+    )
     q: (
         Annotated[str, Field(min_length=2, max_length=100, description="编号、标题、描述 · Number, title, text")] | None
     ) = None
-    sort: SortName = "-updated_at"
+    sort: Annotated[ItemSort, Field(description="排序，前加 - 倒序 · Order; a minus reverses it")] = (
+        ItemSort.UPDATED_AT_DESC
+    )
 
 
 _ARRAYS = (

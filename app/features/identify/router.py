@@ -134,7 +134,10 @@ async def delete_item(write: Describing) -> Response:
     summary="办理流转 · Move an item through its life cycle",
     status_code=201,
     response_model=schemas.TransitionReply,
-    responses=problem_responses("transition_not_allowed", "guards_unmet", "separation_of_duties"),
+    responses={
+        200: {"model": schemas.TransitionReply, "description": "validate_only：可以办理 · It could be done"},
+        **problem_responses("transition_not_allowed", "guards_unmet", "separation_of_duties", "classified_text"),
+    },
     openapi_extra=IF_MATCH,
 )
 async def transition_item(write: Acting, body: schemas.TransitionIn, validate_only: ValidateOnly = False) -> Response:  # noqa: FBT002 - a query parameter
@@ -200,7 +203,12 @@ async def list_duplicates(read: Reading) -> Response:
     responses={
         207: {"model": schemas.BatchReply, "description": "partial：逐项结果 · one result per item"},
         **problem_responses(
-            "not_found", "transition_not_allowed", "guards_unmet", "separation_of_duties", "version_mismatch"
+            "not_found",
+            "transition_not_allowed",
+            "guards_unmet",
+            "separation_of_duties",
+            "version_mismatch",
+            "classified_text",
         ),
     },
 )

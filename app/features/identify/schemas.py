@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 from uuid import UUID
 
-from pydantic import Discriminator, Field, JsonValue, create_model, model_validator
+from pydantic import Discriminator, Field, JsonValue, WithJsonSchema, create_model, model_validator
 
+from app.core.enums import LabelledEnum
 from app.core.errors import Text
 from app.core.fields import Code, Day, Instant, Line, LongText, Title
 from app.core.form_schema import FormContent
 from app.core.messages import refusal
 from app.core.models import Api, Out
+from app.core.patching import Patch
 from app.lifecycle.action_data import Document, MajorMatter, TransitionBase
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.states import Action, Confidentiality, Severity, State
@@ -75,8 +77,15 @@ class SourcePatch(Api):
     fields: FormContent | None = None
 
 
-class ItemPatch(Api):
+class ItemPatch(Patch):
     """Descriptive fields only, as a merge patch: an absent field stays, null empties. State and deadline never."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {
+            "description", "source", "category", "severity", "found_on", "responsible_unit_id", "goal", "root_cause",
+            "remarks",
+        }
+    )  # fmt: skip
 
     title: Title | None = None
     description: LongText | None = None
@@ -93,8 +102,6 @@ class ItemPatch(Api):
     def not_empty(self) -> ItemPatch:
         if not self.model_fields_set:
             raise refusal("nothing_to_change", Text("没有要修改的内容", "nothing to change"))
-        if "title" in self.model_fields_set and self.title is None:
-            raise refusal("title_missing", Text("标题不能清空", "the title cannot be emptied"))
         return self
 
 
@@ -177,11 +184,18 @@ class BatchItem(Api):
     data: dict[str, JsonValue] = {}
 
 
+class BatchMode(LabelledEnum):
+    """What becomes of a batch in which an item cannot be moved."""
+
+    ATOMIC = "atomic", "全办或全不办", "All or none"
+    PARTIAL = "partial", "逐件办理", "Each by itself"
+
+
 class BatchIn(Api):
     """One action on many items. `atomic`: all or none; `partial`: each by itself, every failure reported."""
 
     action: Action
-    mode: Literal["atomic", "partial"] = "partial"
+    mode: BatchMode = BatchMode.PARTIAL
     items: Annotated[list[BatchItem], Field(min_length=1, max_length=MAX_BATCH)]
 
     @model_validator(mode="after")
@@ -189,6 +203,9 @@ class BatchIn(Api):
         if len({item.id for item in self.items}) != len(self.items):
             raise refusal("item_twice", Text("同一事项在批量中出现两次", "an item appears twice in the batch"))
         return self
+
+
+ProblemOfItem = Annotated[dict[str, JsonValue], WithJsonSchema({"$ref": "#/components/schemas/Problem"})]
 
 
 class BatchResult(Out):
@@ -200,7 +217,7 @@ class BatchResult(Out):
     state: State | None
     transition_id: UUID | None
     receipt: str | None = Field(description="回执，即单件办理的 Rectify-Receipt · as the header of a single transition")
-    problem: dict[str, JsonValue] | None
+    problem: ProblemOfItem | None
 
 
 class BatchSummary(Out):

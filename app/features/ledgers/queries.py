@@ -10,7 +10,7 @@ from uuid import UUID
 from app.core.db import Reader, Row
 from app.core.errors import Problem
 from app.core.models import Out
-from app.core.paging import TOTAL_CAP, Cursor, PageOf, PageQuery
+from app.core.paging import TOTAL_CAP, Cursor, PageOf, PageQuery, relation
 from app.features.ledgers import schemas
 from app.features.ledgers.rules import TOUCHED_BY_POLICY, WITH_OPEN_SUBMISSION
 
@@ -163,7 +163,7 @@ async def _page(reader: Reader, listed: _List[P], query: PageQuery, cursor: Curs
         items=[listed.item.model_validate(dict(row)) for row in rows[: query.limit]],
         next_cursor=cursor.encode([rows[query.limit - 1][key] for key in listed.keys]) if more else None,
         total=None if total is None else min(total, TOTAL_CAP),
-        total_relation=None if total is None else ("gte" if total > TOTAL_CAP else "eq"),
+        total_relation=None if total is None else relation(total),
     )
 
 

@@ -14,7 +14,7 @@ from app.access.permissions import Permission
 from app.core.etag import not_modified
 from app.core.http import Reply, StrictRoute, call_of, respond
 from app.core.models import Out
-from app.core.openapi import ETAG, IF_MATCH, problem_responses
+from app.core.openapi import ETAG, IF_MATCH, IF_MATCH_EXISTING, problem_responses
 from app.core.paging import Cursor, Page, PageOf, cursor_for, page_links
 from app.features.ledgers import commands, queries, schemas
 
@@ -24,7 +24,10 @@ Reading = Annotated[Actor, Depends(permit(Permission.LEDGER_READ))]
 Managing = Annotated[Writing, Depends(writing(Permission.LEDGER_MANAGE))]
 ChangingPolicy = Annotated[Writing, Depends(writing(Permission.POLICY_CHANGE))]
 ManagingDictionary = Annotated[Writing, Depends(writing(Permission.DICTIONARY_MANAGE))]
-Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
+LedgerId = Annotated[UUID, Path(description="台账 id · the id of the ledger")]
+CategoryId = Annotated[UUID, Path(description="问题类别 id · the id of the category")]
+Version = Annotated[int, Path(ge=1, le=2**31 - 1, description="规则版本 · the version of the policy")]
+SourceCode = Annotated[schemas.SourceCode, Path(description="来源代码 · the code of the source type")]
 SchemaVersion = Annotated[
     int | None, Query(ge=1, le=2**31 - 1, description="缺省为最新版本 · The newest unless one is named")
 ]
@@ -68,7 +71,7 @@ async def create_ledger(write: Managing, body: schemas.LedgerIn) -> Response:
     response_model=schemas.Ledger,
     openapi_extra=ETAG,
 )
-async def get_ledger(request: Request, actor: Reading, ledger_id: UUID) -> Response:
+async def get_ledger(request: Request, actor: Reading, ledger_id: LedgerId) -> Response:
     """Read by every person of the organisation."""
     ledger = await queries.ledger(request.app.state.db, ledger_id)
     return _tagged(request, actor, ledger, ledger.version)
@@ -83,7 +86,7 @@ async def get_ledger(request: Request, actor: Reading, ledger_id: UUID) -> Respo
     responses=problem_responses("conflict", "classified_text"),
     openapi_extra=IF_MATCH,
 )
-async def change_ledger(write: Managing, ledger_id: UUID, body: schemas.LedgerPatch) -> Response:
+async def change_ledger(write: Managing, ledger_id: LedgerId, body: schemas.LedgerPatch) -> Response:
     """An archived ledger takes no new items; those it has go on."""
     return await write.run(lambda tx: commands.change_ledger(tx, write, ledger_id, body))
 
@@ -95,7 +98,7 @@ async def change_ledger(write: Managing, ledger_id: UUID, body: schemas.LedgerPa
     summary="台账规则的各个版本 · Versions of a ledger's policy",
     response_model=schemas.PolicyPage,
 )
-async def list_policies(request: Request, _: Reading, ledger_id: UUID, page: Page) -> Response:
+async def list_policies(request: Request, _: Reading, ledger_id: LedgerId, page: Page) -> Response:
     """Newest first."""
     async with request.app.state.db.snapshot() as reader:
         return _page(request, await queries.policies(reader, ledger_id, page, _cursor(request)))
@@ -108,10 +111,13 @@ async def list_policies(request: Request, _: Reading, ledger_id: UUID, page: Pag
     summary="发布新版规则 · Put a new version of the policy in force",
     status_code=201,
     response_model=schemas.PolicyChange,
-    responses={200: {"model": schemas.PolicyChange}, **problem_responses("version_mismatch", "classified_text")},
+    responses={
+        200: {"model": schemas.PolicyChange, "description": "只校验 · Only checked"},
+        **problem_responses("version_mismatch", "classified_text"),
+    },
 )
 async def change_policy(
-    write: ChangingPolicy, ledger_id: UUID, body: schemas.PolicyIn, *, validate_only: ValidateOnly = False
+    write: ChangingPolicy, ledger_id: LedgerId, body: schemas.PolicyIn, *, validate_only: ValidateOnly = False
 ) -> Response:
     """By the first responsible person or the supervision office covering the ledger's unit.
 
@@ -130,7 +136,7 @@ async def change_policy(
     summary="一个版本的规则 · One version of the policy",
     response_model=schemas.Policy,
 )
-async def get_policy(request: Request, _: Reading, ledger_id: UUID, policy_version: Version) -> Response:
+async def get_policy(request: Request, _: Reading, ledger_id: LedgerId, policy_version: Version) -> Response:
     """Versions never change once in force."""
     return respond(Reply(200, await queries.policy(request.app.state.db, ledger_id, policy_version)))
 
@@ -170,7 +176,7 @@ async def create_category(write: ManagingDictionary, body: schemas.CategoryIn) -
     response_model=schemas.Category,
     openapi_extra=ETAG,
 )
-async def get_category(request: Request, actor: Reading, category_id: UUID) -> Response:
+async def get_category(request: Request, actor: Reading, category_id: CategoryId) -> Response:
     """Also one that is no longer in use."""
     category = await queries.category(request.app.state.db, category_id)
     return _tagged(request, actor, category, category.version)
@@ -185,7 +191,7 @@ async def get_category(request: Request, actor: Reading, category_id: UUID) -> R
     responses=problem_responses("classified_text"),
     openapi_extra=IF_MATCH,
 )
-async def change_category(write: ManagingDictionary, category_id: UUID, body: schemas.CategoryPatch) -> Response:
+async def change_category(write: ManagingDictionary, category_id: CategoryId, body: schemas.CategoryPatch) -> Response:
     """By a system administrator of the whole organisation; items keep a category that is no longer in use."""
     return await write.run(lambda tx: commands.change_category(tx, write, category_id, body))
 
@@ -214,7 +220,7 @@ async def list_source_types(
     openapi_extra=ETAG,
 )
 async def get_source_type(
-    request: Request, actor: Reading, code: schemas.SourceCode, schema_version: SchemaVersion = None
+    request: Request, actor: Reading, code: SourceCode, schema_version: SchemaVersion = None
 ) -> Response:
     """The newest version, or the one an item was drafted with."""
     found = await queries.source_type(request.app.state.db, code, schema_version)
@@ -228,11 +234,12 @@ async def get_source_type(
     summary="新增问题来源或发布其新版本 · Create a source type or its next version",
     response_model=schemas.SourceType,
     responses={
-        201: {"model": schemas.SourceType},
-        **problem_responses("conflict", "version_mismatch", "precondition_required", "classified_text"),
+        201: {"model": schemas.SourceType, "description": "已新增 · Created"},
+        **problem_responses("conflict", "classified_text"),
     },
+    openapi_extra=IF_MATCH_EXISTING,
 )
-async def put_source_type(write: ManagingDictionary, code: schemas.SourceCode, body: schemas.SourceTypeIn) -> Response:
+async def put_source_type(write: ManagingDictionary, code: SourceCode, body: schemas.SourceTypeIn) -> Response:
     """By a system administrator of the whole organisation. If-Match is needed for a code that exists already."""
     commands.refuse_unusable(body)
     return await write.run(lambda tx: commands.put_source_type(tx, write, code, body))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -13,6 +13,7 @@ from app.core.fields import Code, Day, Instant, Line, LongText, SmallInt
 from app.core.messages import refusal
 from app.core.models import Api, Out
 from app.core.paging import PageOf, PageQuery
+from app.core.patching import Patch
 from app.lifecycle.policy import LONGEST_SOURCE_CODE, PolicyRules
 
 LedgerCode = Annotated[str, Field(max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -20,9 +21,6 @@ SourceCode = Annotated[str, Field(max_length=LONGEST_SOURCE_CODE, pattern=r"^[a-
 Label = Annotated[Line, Field(max_length=100)]
 Words = Annotated[str, Field(min_length=2, max_length=100, description="名称或编码中的文字 · Part of a name or code")]
 Flag = Annotated[bool | None, Field(description="仅在用或仅停用 · Only those in use, or only the others")]
-_NOT_NULL: Final = Text(
-    "不得为 null；不修改时请不要发送该字段", "Must not be null; leave the field out to keep its value"
-)
 
 
 class LedgerStatus(LabelledEnum):
@@ -47,18 +45,6 @@ class RequiredField(LabelledEnum):
     SOURCE_UNIT_ID = "source_unit_id", "来源单位", "Source unit"
 
 
-class _Patch(Api):
-    """A partial change: what is left out stays, and null empties only what may be empty."""
-
-    def changes(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.model_fields_set}
-
-    def _refuse_nulls(self, *names: str) -> None:
-        for name in names:
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise refusal("not_null", _NOT_NULL)
-
-
 def _ordered(starts_on: Day | None, ends_on: Day | None) -> None:
     if starts_on is not None and ends_on is not None and ends_on < starts_on:
         raise refusal("ends_before_start", Text("结束日期早于开始日期", "It ends before it starts"))
@@ -81,8 +67,10 @@ class LedgerIn(Api):
         return self
 
 
-class LedgerPatch(_Patch):
+class LedgerPatch(Patch):
     """The code and the unit stay: numbers and grants hang on them."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"description", "starts_on", "ends_on"})
 
     name: Line | None = None
     description: LongText | None = None
@@ -91,8 +79,7 @@ class LedgerPatch(_Patch):
     status: LedgerStatus | None = None
 
     @model_validator(mode="after")
-    def _keeps_what_is_needed(self) -> Self:
-        self._refuse_nulls("name", "status")
+    def _dates_in_order(self) -> Self:
         _ordered(self.starts_on, self.ends_on)
         return self
 
@@ -122,8 +109,8 @@ class LedgerQuery(PageQuery):
     """Which ledgers to list."""
 
     q: Words | None = None
-    status: LedgerStatus | None = None
-    unit_id: UUID | None = None
+    status: Annotated[LedgerStatus | None, Field(description="状态 · Status")] = None
+    unit_id: Annotated[UUID | None, Field(description="所属单位 · Unit of the ledger")] = None
 
 
 class PolicyIn(Api):
@@ -175,18 +162,13 @@ class CategoryIn(Api):
     sort_order: SmallInt = 0
 
 
-class CategoryPatch(_Patch):
+class CategoryPatch(Patch):
     """The code and the place in the tree stay: items refer to the one, statistics to the other."""
 
     name_zh: Label | None = None
     name_en: Label | None = None
     sort_order: SmallInt | None = None
     active: bool | None = None
-
-    @model_validator(mode="after")
-    def _keeps_what_is_needed(self) -> Self:
-        self._refuse_nulls("name_zh", "name_en", "sort_order", "active")
-        return self
 
 
 class Category(Out):

@@ -24,7 +24,11 @@ from app.lifecycle.transitions import RULES, TABLE, Transition
 _OWN_PACKAGE: Final = "app."
 _WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _LEDGER, _LEAD, _FINDER = UUID(int=1), UUID(int=2), UUID(int=3)
-_OVER: Final[Mapping[UUID, schemas.Over]] = {_LEDGER: "ledger_unit", _LEAD: "lead_unit", _FINDER: "finder_unit"}
+_OVER: Final[Mapping[UUID, schemas.Over]] = {
+    _LEDGER: schemas.Over.LEDGER_UNIT,
+    _LEAD: schemas.Over.LEAD_UNIT,
+    _FINDER: schemas.Over.FINDER_UNIT,
+}
 
 GUARD_LABELS: Final[Mapping[str, Text]] = {
     "required_fields": Text("来源类型要求的字段已填写", "The fields its source requires are filled in"),

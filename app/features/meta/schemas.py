@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from app.core.enums import LabelledEnum
 from app.core.fields import Instant
 from app.core.models import Out
 from app.lifecycle.states import Phase, State
 
-Over = Literal["ledger_unit", "lead_unit", "finder_unit"]
+
+class Over(LabelledEnum):
+    """Over which unit of an item a role is held."""
+
+    LEDGER_UNIT = "ledger_unit", "台账所属单位", "The unit of the ledger"
+    LEAD_UNIT = "lead_unit", "牵头单位", "The lead unit"
+    FINDER_UNIT = "finder_unit", "提出单位", "The unit that found it"
+
+
+class DayKind(LabelledEnum):
+    """How a day differs from the ordinary week."""
+
+    HOLIDAY = "holiday", "放假", "A holiday"
+    WORKDAY = "workday", "上班", "A working day"
 
 
 class EnumValue(Out):
@@ -133,7 +147,7 @@ class CalendarDayOut(Out):
     """A day that differs from the ordinary week."""
 
     on: date
-    kind: Literal["holiday", "workday"]
+    kind: DayKind
     name_zh: str
 
 

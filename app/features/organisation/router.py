@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.actor import Actor
 from app.access.guarding import Writing, permit, writing
@@ -21,7 +21,10 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["organisation"])
 
 Reading = Annotated[Actor, Depends(permit(Permission.ORGANISATION_READ))]
 Managing = Annotated[Writing, Depends(writing(Permission.ORGANISATION_MANAGE))]
-_TAKEN: Final = problem_responses("duplicate_value", "conflict")
+UnitId = Annotated[UUID, Path(description="单位 id · the id of the unit")]
+PersonId = Annotated[UUID, Path(description="人员 id · the id of the person")]
+PostId = Annotated[UUID, Path(description="任职 id · the id of the post")]
+_TAKEN: Final = problem_responses("duplicate_value", "conflict", "classified_text")
 
 
 def _shown(request: Request, actor: Actor, body: schemas.Unit | schemas.Person | schemas.Post) -> Response:
@@ -60,7 +63,7 @@ async def create_unit(by: Managing, data: schemas.UnitIn) -> Response:
     "/units/{unit_id}", operation_id="getUnit", summary="查看单位 · Read a unit",
     response_model=schemas.Unit, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_unit(request: Request, actor: Reading, unit_id: UUID) -> Response:
+async def get_unit(request: Request, actor: Reading, unit_id: UnitId) -> Response:
     """With its path from the root."""
     return _shown(request, actor, await queries.unit(request.app.state.db, unit_id))
 
@@ -69,7 +72,7 @@ async def get_unit(request: Request, actor: Reading, unit_id: UUID) -> Response:
     "/units/{unit_id}", operation_id="updateUnit", summary="修改或移动单位 · Change or move a unit",
     response_model=schemas.Unit, responses=_TAKEN, openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def update_unit(by: Managing, unit_id: UUID, data: schemas.UnitPatch) -> Response:
+async def update_unit(by: Managing, unit_id: UnitId, data: schemas.UnitPatch) -> Response:
     """Another `parent_id` moves everything below along; grants on units above then cover it at once."""
 
     async def work(tx: Tx) -> Reply:
@@ -83,7 +86,7 @@ async def update_unit(by: Managing, unit_id: UUID, data: schemas.UnitPatch) -> R
     "/units/{unit_id}", operation_id="deleteUnit", summary="删除未使用的单位 · Delete an unused unit", status_code=204,
     response_class=Response, responses=problem_responses("not_deletable"), openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def delete_unit(by: Managing, unit_id: UUID) -> Response:
+async def delete_unit(by: Managing, unit_id: UnitId) -> Response:
     """Only what nothing refers to; otherwise give it an `active_until`."""
 
     async def work(tx: Tx) -> Reply:
@@ -106,7 +109,7 @@ async def list_people(
 
 @router.post(
     "/people", operation_id="createPerson", summary="新建人员 · Create a person", status_code=201,
-    response_model=schemas.Person, responses=problem_responses("duplicate_value"),
+    response_model=schemas.Person, responses=problem_responses("duplicate_value", "classified_text"),
 )  # fmt: skip
 async def create_person(by: Managing, data: schemas.PersonIn) -> Response:
     """Somebody who can then be given posts, and by the security administrator an account and roles."""
@@ -122,17 +125,17 @@ async def create_person(by: Managing, data: schemas.PersonIn) -> Response:
     "/people/{person_id}", operation_id="getPerson", summary="查看人员 · Read a person",
     response_model=schemas.Person, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_person(request: Request, actor: Reading, person_id: UUID) -> Response:
+async def get_person(request: Request, actor: Reading, person_id: PersonId) -> Response:
     """With the posts held today."""
     return _shown(request, actor, await queries.person(request.app.state.db, actor, person_id))
 
 
 @router.patch(
     "/people/{person_id}", operation_id="updatePerson", summary="修改人员 · Change a person",
-    response_model=schemas.Person, responses=problem_responses("duplicate_value", "last_administrator"),
+    response_model=schemas.Person, responses=problem_responses("duplicate_value", "last_administrator", "classified_text"),
     openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def update_person(by: Managing, person_id: UUID, data: schemas.PersonPatch) -> Response:
+async def update_person(by: Managing, person_id: PersonId, data: schemas.PersonPatch) -> Response:
     """Who leaves becomes inactive: sessions, roles and delegations stop working at once, history stays."""
 
     async def work(tx: Tx) -> Reply:
@@ -155,7 +158,7 @@ async def list_posts(
 
 @router.post(
     "/posts", operation_id="createPost", summary="登记任职 · Create a post", status_code=201,
-    response_model=schemas.Post, responses=problem_responses("conflict"),
+    response_model=schemas.Post, responses=problem_responses("conflict", "classified_text"),
 )  # fmt: skip
 async def create_post(by: Managing, data: schemas.PostIn) -> Response:
     """Membership of a unit from a day on; it brings no powers, and counts when independence is judged."""
@@ -171,16 +174,16 @@ async def create_post(by: Managing, data: schemas.PostIn) -> Response:
     "/posts/{post_id}", operation_id="getPost", summary="查看任职 · Read a post",
     response_model=schemas.Post, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_post(request: Request, actor: Reading, post_id: UUID) -> Response:
+async def get_post(request: Request, actor: Reading, post_id: PostId) -> Response:
     """With the names of person and unit."""
     return _shown(request, actor, await queries.post(request.app.state.db, actor, post_id))
 
 
 @router.patch(
     "/posts/{post_id}", operation_id="updatePost", summary="结束或更正任职 · End or correct a post",
-    response_model=schemas.Post, responses=problem_responses("conflict"), openapi_extra=IF_MATCH,
+    response_model=schemas.Post, responses=problem_responses("conflict", "classified_text"), openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def update_post(by: Managing, post_id: UUID, data: schemas.PostPatch) -> Response:
+async def update_post(by: Managing, post_id: PostId, data: schemas.PostPatch) -> Response:
     """`ends_on` is the last day; person, unit and first day stay, or conflicts of interest could be edited away."""
 
     async def work(tx: Tx) -> Reply:

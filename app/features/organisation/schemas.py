@@ -145,7 +145,7 @@ class PersonQuery(PageQuery):
     q: Words = None
     unit_id: Annotated[UUID | None, Field(description="现任职单位 · Unit of a post held today")] = None
     unit_subtree: Annotated[bool, Field(description="包括下级单位 · Units below as well")] = False
-    active: bool | None = None
+    active: Annotated[bool | None, Field(description="仅在职或仅离职 · Only the active, or only the others")] = None
 
 
 class PostIn(Api):
@@ -197,5 +197,5 @@ class PostPage(PageOf[Post]):
 class PostQuery(PageQuery):
     """Filters of the list of posts."""
 
-    person_id: UUID | None = None
-    unit_id: UUID | None = None
+    person_id: Annotated[UUID | None, Field(description="任职的人员 · Of this person")] = None
+    unit_id: Annotated[UUID | None, Field(description="任职的单位 · In this unit")] = None

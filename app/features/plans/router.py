@@ -20,8 +20,10 @@ router = APIRouter(route_class=StrictRoute, prefix="/v1/items/{item_id}")
 Reading = Annotated[ItemReading, Depends(item_reading(Permission.ITEM_READ))]
 Planning = Annotated[ItemWriting, Depends(item_writing(Permission.PLAN_WRITE))]
 Working = Annotated[ItemWriting, Depends(item_writing(Permission.PROGRESS_WRITE))]
+MeasureId = Annotated[UUID, Path(description="措施 id · the id of the measure")]
+CriterionId = Annotated[UUID, Path(description="完成标准 id · the id of the criterion")]
 Children = Annotated[ChildQuery, Query()]
-PlanVersion = Annotated[int, Path(ge=1, le=2**31 - 1)]
+PlanVersion = Annotated[int, Path(ge=1, le=2**31 - 1, description="方案版本 · the version of the plan")]
 _TAGS: Final[list[str | Enum]] = ["rectification"]
 _FROZEN: Final = ("child_frozen", "classified_text")
 
@@ -49,7 +51,7 @@ async def create_measure(write: Planning, body: schemas.MeasureIn) -> Response:
     "/measures/{measure_id}", operation_id="getMeasure", tags=_TAGS, summary="一条整改措施 · A measure",
     response_model=schemas.Measure, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_measure(read: Reading, measure_id: UUID) -> Response:
+async def get_measure(read: Reading, measure_id: MeasureId) -> Response:
     """Of any cycle; the entity tag is the item's."""
     return respond(await queries.MEASURES.single_reply(read, schemas.Measure, measure_id))
 
@@ -59,7 +61,7 @@ async def get_measure(read: Reading, measure_id: UUID) -> Response:
     summary="修改措施内容，或更新措施进度 · Change the content of a measure, or report its status",
     response_model=schemas.Measure, responses=problem_responses(*_FROZEN, "guards_unmet"), openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def update_measure(write: Working, measure_id: UUID, body: schemas.MeasurePatch) -> Response:
+async def update_measure(write: Working, measure_id: MeasureId, body: schemas.MeasurePatch) -> Response:
     """Content by the lead unit while the plan is made (needs `plan:write` as well); status while it is carried out.
 
     The status may also be reported by the unit or the person of the measure. 100 % means done, and done means 100 %.
@@ -72,7 +74,7 @@ async def update_measure(write: Working, measure_id: UUID, body: schemas.Measure
     status_code=204, response_class=Response, responses=problem_responses("child_frozen", "not_deletable"),
     openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def delete_measure(write: Planning, measure_id: UUID) -> Response:
+async def delete_measure(write: Planning, measure_id: MeasureId) -> Response:
     """By the lead unit while the plan is made, unless evidence hangs on it."""
     return await write.run(lambda tx: commands.delete_measure(tx, write, measure_id))
 
@@ -100,7 +102,7 @@ async def create_criterion(write: Planning, body: schemas.CriterionIn) -> Respon
     "/criteria/{criterion_id}", operation_id="getCriterion", tags=_TAGS, summary="一条完成标准 · A criterion",
     response_model=schemas.Criterion, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_criterion(read: Reading, criterion_id: UUID) -> Response:
+async def get_criterion(read: Reading, criterion_id: CriterionId) -> Response:
     """Of any cycle; the entity tag is the item's."""
     return respond(await queries.CRITERIA.single_reply(read, schemas.Criterion, criterion_id))
 
@@ -110,7 +112,7 @@ async def get_criterion(read: Reading, criterion_id: UUID) -> Response:
     summary="修改完成标准 · Change a criterion", response_model=schemas.Criterion,
     responses=problem_responses(*_FROZEN), openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def update_criterion(write: Planning, criterion_id: UUID, body: schemas.CriterionPatch) -> Response:
+async def update_criterion(write: Planning, criterion_id: CriterionId, body: schemas.CriterionPatch) -> Response:
     """By the lead unit, while the plan is made."""
     return await write.run(lambda tx: commands.change_criterion(tx, write, criterion_id, body))
 
@@ -120,7 +122,7 @@ async def update_criterion(write: Planning, criterion_id: UUID, body: schemas.Cr
     status_code=204, response_class=Response, responses=problem_responses("child_frozen", "not_deletable"),
     openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def delete_criterion(write: Planning, criterion_id: UUID) -> Response:
+async def delete_criterion(write: Planning, criterion_id: CriterionId) -> Response:
     """By the lead unit while the plan is made, unless evidence hangs on it."""
     return await write.run(lambda tx: commands.delete_criterion(tx, write, criterion_id))
 

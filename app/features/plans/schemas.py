@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from app.core.enums import LabelledEnum
+from app.core.enums import LABELLED, LabelledEnum
 from app.core.errors import Text
 from app.core.fields import Code, Day, Instant, LongText, PastDay
 from app.core.messages import refusal
@@ -24,7 +24,7 @@ MeasureKind = Annotated[
 ]
 Weight = Annotated[int, Field(ge=1, le=100, description="计算总进度时的权重 · Weight in the item's percentage")]
 Percent = Annotated[int, Field(ge=0, le=100)]
-Settable = Literal[MeasureStatus.NOT_STARTED, MeasureStatus.IN_PROGRESS, MeasureStatus.DONE]
+Settable = Annotated[Literal[MeasureStatus.NOT_STARTED, MeasureStatus.IN_PROGRESS, MeasureStatus.DONE], LABELLED]
 
 _MIXED = Text(
     "措施内容与措施进度须分两次修改", "Change the content of a measure and its status in two separate requests"

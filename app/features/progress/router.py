@@ -19,8 +19,10 @@ router = APIRouter(route_class=StrictRoute, prefix="/v1/items/{item_id}")
 
 Reading = Annotated[ItemReading, Depends(item_reading(Permission.ITEM_READ))]
 Working = Annotated[ItemWriting, Depends(item_writing(Permission.PROGRESS_WRITE))]
+ReportId = Annotated[UUID, Path(description="进展 id · the id of the report")]
+OutcomeId = Annotated[UUID, Path(description="成效 id · the id of the outcome")]
 Children = Annotated[ChildQuery, Query()]
-SubmissionNo = Annotated[int, Path(ge=1, le=2**31 - 1)]
+SubmissionNo = Annotated[int, Path(ge=1, le=2**31 - 1, description="第几次申请 · which submission")]
 _TAGS: Final[list[str | Enum]] = ["rectification"]
 _FROZEN: Final = ("child_frozen", "classified_text")
 
@@ -51,7 +53,7 @@ async def report_progress(write: Working, body: schemas.ProgressIn) -> Response:
     "/progress/{report_id}", operation_id="getProgressReport", tags=_TAGS, summary="一条整改进展 · A progress report",
     response_model=schemas.ProgressReport, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_progress_report(read: Reading, report_id: UUID) -> Response:
+async def get_progress_report(read: Reading, report_id: ReportId) -> Response:
     """Of any cycle; the entity tag is the item's."""
     return respond(await queries.REPORTS.single_reply(read, schemas.ProgressReport, report_id))
 
@@ -79,7 +81,7 @@ async def create_outcome(write: Working, body: schemas.OutcomeIn) -> Response:
     "/outcomes/{outcome_id}", operation_id="getOutcome", tags=_TAGS, summary="一项整改成效 · An outcome",
     response_model=schemas.Outcome, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_outcome(read: Reading, outcome_id: UUID) -> Response:
+async def get_outcome(read: Reading, outcome_id: OutcomeId) -> Response:
     """Of any cycle; the entity tag is the item's."""
     return respond(await queries.OUTCOMES.single_reply(read, schemas.Outcome, outcome_id))
 
@@ -89,7 +91,7 @@ async def get_outcome(read: Reading, outcome_id: UUID) -> Response:
     status_code=204, response_class=Response, responses=problem_responses("child_frozen", "not_deletable"),
     openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def delete_outcome(write: Working, outcome_id: UUID) -> Response:
+async def delete_outcome(write: Working, outcome_id: OutcomeId) -> Response:
     """By the lead unit while the rectification goes on, unless evidence hangs on it."""
     return await write.run(lambda tx: commands.delete_outcome(tx, write, outcome_id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Path, Request, Response
 
 from app.access import tokens
 from app.access.actor import Actor
@@ -21,6 +21,7 @@ router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["session"])
 
 Anyone = Annotated[Actor, Depends(signed_in())]
 Own = Annotated[Writing, Depends(writing(None))]
+KeyId = Annotated[UUID, Path(description="密钥 id · the id of the key")]
 
 
 def _token(request: Request, session: tokens.Session) -> schemas.Token:
@@ -44,7 +45,7 @@ async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()], 
 
 @router.delete(
     "/auth/token", operation_id="signOut", summary="退出全部会话 · End all sessions", status_code=204,
-    response_class=Response,
+    response_class=Response, responses=problem_responses("forbidden"),
 )  # fmt: skip
 async def sign_out(by: Own) -> Response:
     """Every session of this account ends, wherever it was opened."""
@@ -65,7 +66,7 @@ async def get_me(request: Request, actor: Anyone) -> schemas.Me:
 
 @router.post(
     "/me/password", operation_id="changePassword", summary="修改密码 · Change the password",
-    response_model=schemas.Token, responses=problem_responses("conflict", "too_many_requests"),
+    response_model=schemas.Token, responses=problem_responses("forbidden", "conflict", "too_many_requests"),
 )  # fmt: skip
 async def change_password(request: Request, by: Own, data: schemas.PasswordChange) -> Response:
     """All sessions end; the answer holds the one to go on with."""
@@ -90,7 +91,7 @@ async def list_api_keys(request: Request, actor: Anyone, query: Page, response: 
 
 @router.post(
     "/api-keys", operation_id="createApiKey", summary="签发密钥 · Create an API key", status_code=201,
-    response_model=schemas.NewApiKey, responses=problem_responses("conflict"),
+    response_model=schemas.NewApiKey, responses=problem_responses("forbidden", "conflict", "classified_text"),
 )  # fmt: skip
 async def create_api_key(by: Own, data: schemas.ApiKeyIn) -> Response:
     """For oneself, or for a unit's program by who manages access. The secret is shown once, and never in a retry."""
@@ -108,7 +109,7 @@ async def create_api_key(by: Own, data: schemas.ApiKeyIn) -> Response:
     "/api-keys/{key_id}", operation_id="getApiKey", summary="查看密钥 · Read an API key",
     response_model=schemas.ApiKey, openapi_extra=ETAG,
 )  # fmt: skip
-async def get_api_key(request: Request, actor: Anyone, key_id: UUID) -> Response:
+async def get_api_key(request: Request, actor: Anyone, key_id: KeyId) -> Response:
     """What it may do and until when."""
     found = await queries.api_key(request.app.state.db, actor, key_id)
     return respond(Reply(200, found, etag=actor.etag(found.version)))
@@ -118,7 +119,7 @@ async def get_api_key(request: Request, actor: Anyone, key_id: UUID) -> Response
     "/api-keys/{key_id}", operation_id="revokeApiKey", summary="吊销密钥 · Revoke an API key", status_code=204,
     response_class=Response, openapi_extra=IF_MATCH,
 )  # fmt: skip
-async def revoke_api_key(by: Own, key_id: UUID) -> Response:
+async def revoke_api_key(by: Own, key_id: KeyId) -> Response:
     """From its next request on."""
 
     async def work(tx: Tx) -> Reply:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from app.access.passwords import LONGEST, SHORTEST
 from app.access.permissions import KEY_SCOPES, Permission, Role
+from app.core.enums import LabelledEnum
 from app.core.errors import Text
 from app.core.fields import Day, Instant, Line
 from app.core.messages import refusal
@@ -98,10 +99,17 @@ class MyPerson(Out):
     name: str
 
 
+class CallerKind(LabelledEnum):
+    """Who can sign in."""
+
+    PERSON = "person", "人员", "A person"
+    API_KEY = "api_key", "程序密钥", "A program's key"
+
+
 class Me(Out):
     """Everything a page needs to greet the caller and to offer what the caller may do."""
 
-    kind: Literal["person", "api_key"]
+    kind: CallerKind
     name: str
     person: MyPerson | None
     account: MyAccount | None

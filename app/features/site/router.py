@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import pathlib
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import asyncpg
 import fastapi_offline
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from app.access.guarding import public
@@ -22,22 +22,21 @@ from app.core.migrate import current, head
 from app.core.negotiation import accepted
 from app.core.openapi import problem_responses
 from app.features.site import pages
-from app.features.site.schemas import Alive, Explanation, Ready, ReadyChecks, Wording
+from app.features.site.schemas import Alive, AppendOnly, Explanation, Ready, ReadyChecks, Seal, Wording
 from app.trail.ddl import drift, separated
 from app.trail.receipts import MMD
 from app.trail.seal import standing
 
 PROBE_SECONDS: Final = 1.0
-_ASSETS: Final = Path(fastapi_offline.__file__).parent / "static"
+_ASSETS: Final = pathlib.Path(fastapi_offline.__file__).parent / "static"
 _ASSET_TYPES: Final = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
     "redoc.standalone.js": "text/javascript",
     "favicon.png": "image/png",
 }
-AppendOnly = Literal["ok", "not_separated", "drift"]
-"""Triggers and grants of the history as made; `not_separated` when the service owns what it should only append to."""
 
+Code = Annotated[str, Path(description="错误代码 · the code of the problem")]
 router = APIRouter(route_class=StrictRoute, tags=["operations"], dependencies=[Depends(public())])
 
 
@@ -80,15 +79,15 @@ async def _probe(db: Database) -> tuple[str | None, ReadyChecks | None]:
         database="ok",
         migrations="ok",
         append_only=await _append_only(db),
-        seal="lagging" if lag > MMD else "ok",
+        seal=Seal.LAGGING if lag > MMD else Seal.OK,
         seal_lag_seconds=lag,
     )
 
 
 async def _append_only(db: Database) -> AppendOnly:
     if await drift(db):
-        return "drift"
-    return "ok" if await separated(db) else "not_separated"
+        return AppendOnly.DRIFT
+    return AppendOnly.OK if await separated(db) else AppendOnly.NOT_SEPARATED
 
 
 @router.get(
@@ -121,7 +120,7 @@ async def _seal_lag(db: Database) -> float:
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **problem_responses("not_found")},
     response_model=Explanation,
 )
-async def explain_problem(code: str, accept: Annotated[str, Header(include_in_schema=False)] = "*/*") -> Any:
+async def explain_problem(code: Code, accept: Annotated[str, Header(include_in_schema=False)] = "*/*") -> Any:
     """The `type` of every problem document leads here."""
     kind = CATALOGUE.get(code)
     if kind is None:
@@ -139,8 +138,8 @@ async def explain_problem(code: str, accept: Annotated[str, Header(include_in_sc
 
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi_json(request: Request) -> Response:
-    """The description never changes while the process runs, so it is written once."""
-    return Response(_description(request.app), media_type="application/json")
+    """The description never changes while the process runs: it is made once, in a thread, since that takes seconds."""
+    return Response(await asyncio.to_thread(_description, request.app), media_type="application/json")
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from app.access.actor import Actor
 from app.access.scope import item_in_scope, watches_all
 from app.core.db import Database, Reader, Row
 from app.core.errors import Fault, Problem, Text
-from app.core.paging import TOTAL_CAP, Cursor, PageQuery
+from app.core.paging import TOTAL_CAP, Cursor, PageQuery, relation
 from app.features.trail import schemas
 from app.trail import keys, prove
 from app.trail.envelope import ITEM
@@ -32,7 +32,7 @@ async def checkpoints(db: Database, query: PageQuery, cursor: Cursor) -> schemas
         items=[_checkpoint(row) for row in shown],
         next_cursor=cursor.encode([shown[-1]["size"]]) if len(rows) > query.limit else None,
         total=None if counted is None else min(counted, TOTAL_CAP),
-        total_relation=None if counted is None else ("gte" if counted > TOTAL_CAP else "eq"),
+        total_relation=None if counted is None else relation(counted),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.enums import LabelledEnum
 from app.core.fields import Instant
 from app.core.models import Out
 from app.core.paging import PageOf
@@ -67,11 +68,20 @@ class EntryProof(Out):
     proof: str
 
 
+class KeyName(LabelledEnum):
+    """What a key of this log is for."""
+
+    SESSION = "session", "登录会话", "Sessions"
+    CURSOR = "cursor", "翻页游标", "Cursors"
+    RECEIPT = "receipt", "回执", "Receipts"
+    CHECKPOINT = "checkpoint", "检查点", "Checkpoints"
+
+
 class Key(Out):
     """A key this log uses or has used; `vkey` is the C2SP verifier key of those that sign."""
 
     id: UUID
-    name: Literal["session", "cursor", "receipt", "checkpoint"]
+    name: KeyName
     fingerprint: str
     vkey: str | None
     added_at: Instant
