@@ -161,7 +161,7 @@ def _codes(operation: Json) -> Iterator[str]:
 
 
 def _add_response_headers(operation: Json, *, keyed: bool, tagged: bool) -> None:
-    paged = any(parameter.get("name") == "cursor" for parameter in operation["parameters"])
+    paged = any(parameter.get("name") in {"cursor", "after"} for parameter in operation["parameters"])
     for status, response in operation["responses"].items():
         names = {"X-Request-ID": "RequestId"}
         if status.startswith("2"):

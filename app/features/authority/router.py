@@ -142,7 +142,8 @@ async def list_delegations(
 
 @router.post(
     "/delegations", operation_id="createDelegation", summary="委托职责 · Delegate roles", status_code=201,
-    response_model=schemas.Delegation, responses=problem_responses("conflict", "classified_text"),
+    response_model=schemas.Delegation,
+    responses=problem_responses("administrators_must_differ", "conflict", "classified_text"),
 )  # fmt: skip
 async def create_delegation(by: Delegating, data: schemas.DelegationIn) -> Response:
     """Whoever stands in acts with the principal's roles, and is excluded wherever the principal would be."""

@@ -91,7 +91,7 @@ async def list_items(request: Request, query: Annotated[queries.ItemQuery, Query
     summary="起草事项 · Draft an item",
     status_code=201,
     response_model=ItemOut,
-    responses=problem_responses("guards_unmet", "classified_text", "conflict"),
+    responses=problem_responses("guards_unmet", "classified_text", "conflict", "duplicate_value"),
 )
 async def create_item(write: Drafting, body: schemas.ItemIn) -> Response:
     """A draft without a number; the number is issued by registration, gapless per ledger and year."""
