@@ -83,7 +83,7 @@ PARAMETERS: Final[dict[str, Any]] = {
         "in": "header",
         "required": False,
         "description": "zh-CN（默认）或 en · zh-CN (default) or en",
-        "schema": {"type": "string", "maxLength": 1000},
+        "schema": {"type": "string"},
         "example": "zh-CN",
     },
     "RequestId": {
@@ -132,7 +132,7 @@ PARAMETERS: Final[dict[str, Any]] = {
         "in": "header",
         "required": False,
         "description": "与当前 ETag 相同则答复 304 · 304 when it equals the present ETag",
-        "schema": {"type": "string", "maxLength": 1000},
+        "schema": {"type": "string"},
         "example": '"v12.ab34cd"',
     },
 }
