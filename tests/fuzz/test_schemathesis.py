@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import socket
 
 import pytest
 import uvicorn
 from schemathesis.config import SchemathesisConfig
 
 from app.core.openapi import operations
+from app.core.serving import address, bind
 from tests.fuzz.ground import CALLERS, Ground
 from tests.fuzz.sizes import FULL, REPLAY, SEED, sized
 from tests.fuzz.spotted import Tally, attack, configured, hooked, in_process, over_a_socket
@@ -57,13 +57,13 @@ async def test_schemathesis_in_process(ground: Ground, name: str) -> None:
 
 @pytest.mark.parametrize("name", LIVE_CALLERS if FULL else ("unit_head",))
 async def test_schemathesis_against_a_live_server(ground: Ground, name: str) -> None:
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = bind("127.0.0.1", 0)
+    listening.listen()
     server = uvicorn.Server(uvicorn.Config(ground.world.app, lifespan="off", log_config=None))
     running = asyncio.create_task(server.serve([listening]))
-    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
 
     def run() -> Tally:
-        schema = over_a_socket(address, plan(f"live {name}", 4))
+        schema = over_a_socket(address(listening), plan(f"live {name}", 4))
         return attack(hooked(schema, ground, ground.callers[name], random.Random(SEED)))
 
     try:
