@@ -23,6 +23,7 @@ ETAG: Final[Json] = {"x-etag": "item"}
 KEYLESS: Final[Json] = {"x-idempotency": "exempt"}
 PUBLIC: Final = "public"
 SIGNED_IN: Final = "signed_in"
+ANY_SESSION: Final = "any_session"
 
 METHODS: Final = ("get", "put", "post", "delete", "patch")
 _CAMEL: Final = re.compile(r"[a-z][A-Za-z0-9]*\Z")
@@ -118,8 +119,8 @@ def _caller_codes(path: str, method: str, guard: str) -> list[str]:
     codes = [] if guard == PUBLIC and method == "get" else ["unavailable", "in_recovery"]
     if guard != PUBLIC:
         codes += ["unauthenticated", "invalid_token"]
-    if guard not in {PUBLIC, SIGNED_IN}:
-        codes += ["forbidden", "password_change_required"]
+    if guard not in {PUBLIC, ANY_SESSION}:
+        codes += ["password_change_required"] + ["forbidden"] * (guard != SIGNED_IN)
     return codes + ["not_found"] * ("{" in path)
 
 

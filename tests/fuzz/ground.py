@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
-import structlog
-
 from app.access import keyfiles, tokens
-from app.core import clock, logs
+from app.core import clock
 from app.settings import Settings
 from tests.make.world import World, case, world_of
 from tests.support.database import Clone
+from tests.support.listening import listening
 from tests.support.service import running, settings_for
 
 ROLES = ("supervision_office", "unit_head", "first_responsible", "security_admin", "system_admin", "auditor")
@@ -36,6 +34,11 @@ UNION ALL SELECT 'approval_id', id::text, item_id::text FROM approval
 UNION ALL SELECT 'unit_id', id::text, NULL FROM unit UNION ALL SELECT 'post_id', id::text, NULL FROM post
 UNION ALL SELECT 'person_id', id::text, NULL FROM person UNION ALL SELECT 'ledger_id', id::text, NULL FROM ledger
 UNION ALL SELECT 'category_id', id::text, NULL FROM category UNION ALL SELECT 'code', code, NULL FROM source_type
+"""
+REVIVE = """
+WITH p AS (UPDATE person SET active = true WHERE id = (SELECT person_id FROM account WHERE id = $1) RETURNING id),
+g AS (UPDATE role_grant SET revoked_at = NULL, ends_on = NULL FROM p WHERE person_id = p.id)
+UPDATE account SET active = true, must_change_password = false WHERE id = $1 RETURNING epoch
 """
 SOURCE = {"type": "self_inspection", "quote": "会议纪要所列第三项"}
 
@@ -65,19 +68,25 @@ class Ground:
     settings: Settings
     world: World
     callers: dict[str, Caller]
+    complaints: StringIO
     ids: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
-    complaints: StringIO = field(default_factory=StringIO)
 
     @classmethod
-    async def of(cls, settings: Settings, world: World) -> Self:
+    async def of(cls, settings: Settings, world: World, complaints: StringIO) -> Self:
         for state in STATES:
             await world.item(state, case(source=SOURCE))
         await world.item("rectifying", case(confidentiality="restricted"))
         await world.item("assigned", case(confidentiality="secret_stub"))
-        made = cls(settings, world, await _callers(settings, world))
+        made = cls(settings, world, await _callers(settings, world), complaints)
         for row in await world.db.fetch(IDS):
             made.ids.setdefault(row["name"], []).append((row["value"], row["item"]))
         return made
+
+    async def revive(self, caller: Caller) -> Caller:
+        """Undoes whatever an earlier run did to the account: administrators are fuzzed as well."""
+        if caller.account is not None:
+            caller.epoch = await self.world.db.fetchval(REVIVE, caller.account)
+        return caller
 
     def aim(self, rng: random.Random, parameters: dict[str, Any]) -> dict[str, Any]:
         """Path parameters that name things that exist, children below their own item; unknown names stay as they are."""
@@ -89,18 +98,6 @@ class Ground:
 
     def _children(self, name: str) -> bool:
         return name in self.ids and self.ids[name][0][1] is not None
-
-    @asynccontextmanager
-    async def quiet(self) -> AsyncIterator[Self]:
-        """Nothing worse than a warning is logged while the fuzzers run; `complaints` holds what was."""
-        root = logging.getLogger()
-        before = root.handlers[:], root.level, structlog.get_config()
-        logs.configure("error", "json", self.complaints)
-        try:
-            yield self
-        finally:
-            root.handlers[:], root.level = before[:2]
-            structlog.configure(**before[2])
 
 
 async def _callers(settings: Settings, world: World) -> dict[str, Caller]:
@@ -120,8 +117,8 @@ async def ground_on(database: Clone, var: Path) -> AsyncIterator[Ground]:
     from app.main import create_app
 
     settings = settings_for(database.app_url, var)
-    async with running(create_app(settings)) as app:
-        world = await world_of(app)
-        async with (await Ground.of(settings, world)).quiet() as ground:
-            yield ground
-        await world.made.close()
+    with listening("error") as complaints:
+        async with running(create_app(settings)) as app:
+            world = await world_of(app)
+            yield await Ground.of(settings, world, complaints)
+            await world.made.close()

@@ -42,7 +42,7 @@ def judge(tally: Tally, ground: Ground, least: int) -> None:
 async def test_schemathesis_in_process(ground: Ground, name: str) -> None:
     from app.main import create_app
 
-    caller = ground.callers[name]
+    caller = await ground.revive(ground.callers[name])
 
     def run() -> Tally:
         schema = in_process(create_app(ground.settings), plan(name, 9))
@@ -57,6 +57,7 @@ async def test_schemathesis_in_process(ground: Ground, name: str) -> None:
 
 @pytest.mark.parametrize("name", LIVE_CALLERS if FULL else ("unit_head",))
 async def test_schemathesis_against_a_live_server(ground: Ground, name: str) -> None:
+    caller = await ground.revive(ground.callers[name])
     listening = bind("127.0.0.1", 0)
     listening.listen()
     server = uvicorn.Server(uvicorn.Config(ground.world.app, lifespan="off", log_config=None))
@@ -64,7 +65,7 @@ async def test_schemathesis_against_a_live_server(ground: Ground, name: str) -> 
 
     def run() -> Tally:
         schema = over_a_socket(address(listening), plan(f"live {name}", 4))
-        return attack(hooked(schema, ground, ground.callers[name], random.Random(SEED)))
+        return attack(hooked(schema, ground, caller, random.Random(SEED)))
 
     try:
         tally = await asyncio.to_thread(run)
