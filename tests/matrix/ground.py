@@ -87,6 +87,9 @@ class Ground:
     targets: dict[str, Target]
     callers: list[Caller]
 
+    def caller(self, who: Who) -> Caller:
+        return next(caller for caller in self.callers if caller.who == who)
+
     def ids(self, caller: Caller, column: str) -> Mapping[str, Any]:
         if column == MINE:
             return {**self.targets["own"].ids, **caller.mine}

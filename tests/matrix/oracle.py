@@ -208,7 +208,7 @@ def sees_item(who: Who, column: str) -> bool:
 def sees_person(who: Who, column: str) -> bool:
     """Those who work where the role covers, and oneself; everybody for those who manage people and accounts."""
     everybody = who.role in {"system_admin", "security_admin"}
-    return everybody or (column == MINE and who.person) or (who.reads_items and column in {"own", "child"})
+    return everybody or column == MINE or (who.reads_items and column in {"own", "child"})
 
 
 def expected(who: Who, operation: str, column: str) -> Answer:
@@ -268,3 +268,97 @@ def reads_contact(who: Who, column: str) -> bool:
     """Who objected: for the two offices that deal with it, where they cover the ledger."""
     offices = {"supervision_office", "discipline_office"}
     return who.role in offices and column != "above" and reads_sealed(who, column)
+
+
+# --- what one item allows: design/lifecycle.md, by hand -------------------------------------------------------------
+
+ACTORS: dict[str, str] = {
+    "submit": "finder",
+    "register": "supervision_office",
+    "return_for_supplement": "supervision_office",
+    "decline": "supervision_office",
+    "merge": "supervision_office",
+    "split": "supervision_office",
+    "assign": "supervision_office",
+    "decline_assignment": "lead_unit",
+    "recall": "supervision_office",
+    "acknowledge": "lead_unit",
+    "submit_plan": "lead_unit",
+    "approve_plan": "leader",
+    "return_plan": "leader",
+    "report_completion": "unit_head",
+    "withdraw_completion": "lead_unit",
+    "fail_verification": "verifier supervision_office",
+    "pass_verification": "supervision_office",
+    "approve_closure": "chain",
+    "reject_closure": "chain",
+    "finish_notice": "supervision_office",
+    "uphold_objection": "supervision_office",
+    "enter_sustaining": "leader",
+    "stage_review": "supervision_office",
+    "reclassify": "supervision_office first_responsible",
+    "hand_over": "unit_head supervision_office",
+    "reopen": "supervision_office discipline_office source_office lead_unit",
+    "void": "first_responsible",
+    "transfer": "discipline_office",
+    "record_offline_closure": "supervision_office",
+}
+"""Action: who takes it."""
+_DECIDING = "supervision_office first_responsible"
+WRITERS: dict[str, tuple[str, str]] = {
+    "draft": ("item:draft", "finder"),
+    "description": ("item:draft", "finder supervision_office"),
+    "analysis": ("item:draft", "lead_unit"),
+    "remarks": ("item:draft", "finder supervision_office"),
+    "measure": ("plan:write", "lead_unit"),
+    "criterion": ("plan:write", "lead_unit"),
+    "measure_status": ("progress:write", "lead_unit"),
+    "progress": ("progress:write", "lead_unit integration"),
+    "outcome": ("progress:write", "lead_unit"),
+    "evidence_item": ("evidence:write", "finder supervision_office lead_unit"),
+    "evidence_work": ("evidence:write", "lead_unit integration"),
+    "evidence_gate": ("evidence:write", "verifier supervision_office discipline_office survey_runner"),
+    "evidence_decision": ("evidence:write", _DECIDING),
+    "evidence_notice": ("evidence:write", "supervision_office"),
+    "gate_problem_solved": ("gate:judge", "verifier"),
+    "gate_adequate": ("gate:judge", "supervision_office"),
+    "gate_accountability": ("gate:judge", "discipline_office"),
+    "gate_satisfied": ("gate:judge", "survey_runner"),
+    "gate_waiver": ("gate:judge", "leader"),
+    "approval_plan": ("approval:sign", "leader first_responsible"),
+    "approval_closure": ("approval:sign", "chain"),
+    "approval_sustain": ("approval:sign", "first_responsible"),
+    "approval_transfer": ("approval:sign", "supervision_office"),
+    "approval_assignment": ("approval:sign", "first_responsible"),
+    "objection": ("objection:write", "supervision_office"),
+    "ruling": ("objection:write", "supervision_office"),
+    "decision_plan": ("decision:record", _DECIDING),
+    "decision_closure": ("decision:record", _DECIDING),
+    "decision_sustain": ("decision:record", _DECIDING),
+    "decision_void": ("decision:record", _DECIDING),
+}
+"""Child: the permission of its route, and who writes it."""
+_OF_THE_LEDGER = frozenset({"supervision_office", "first_responsible", "discipline_office"})
+_SIGNERS = frozenset({"leader", "discipline_office", "supervision_office", "first_responsible"})
+
+
+def parts(who: Who, column: str) -> frozenset[str]:
+    """What a caller is to an item: three roles count over its ledger, the others over the unit that leads."""
+    if not sees_item(who, column):
+        return frozenset()
+    if not who.person:
+        return frozenset({"integration"}) | ({"finder"} if column != "child" else set())
+    role = who.role or ""
+    found: set[str] = set() if role in _OF_THE_LEDGER and column == "above" else {role}
+    found |= {"chain"} if role in _SIGNERS and found else set()
+    if role in {"unit_head", "liaison"}:
+        found |= {"lead_unit"} | ({"finder"} if column != "child" else set())
+    return frozenset(found)
+
+
+def expected_of(who: Who, permission: str, writers: str, column: str) -> Answer:
+    """For a write that is whole and well formed, of a caller who sees the item or not."""
+    if not sees_item(who, column):
+        return "404"
+    admitted = who.may(permission) and not who.foreign_password
+    return "ok" if admitted and parts(who, column) & set(writers.split()) else "403"

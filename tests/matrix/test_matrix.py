@@ -18,6 +18,7 @@ from tests.matrix.oracle import (
     OPERATIONS,
     RELATIONS,
     Answer,
+    Who,
     columns,
     expected,
     reads_contact,
@@ -51,9 +52,8 @@ def test_every_route_has_its_line_and_every_line_its_route(app: FastAPI) -> None
 
 
 @pytest.mark.parametrize("who", CALLERS, ids=lambda who: who.name)
-async def test_every_cell(ground: Ground, who: object) -> None:
-    caller = next(caller for caller in ground.callers if caller.who == who)
-    told = Told()
+async def test_every_cell(ground: Ground, who: Who) -> None:
+    caller, told = ground.caller(who), Told()
     for operation in OPERATIONS:
         for column in (*columns(operation), *CREDENTIALS):
             await ask(ground, caller, (operation, column), told)
