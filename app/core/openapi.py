@@ -86,10 +86,11 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 def _finish_operation(path: str, method: str, operation: Json, guard: str) -> None:
     keyed = method == "post" and operation.get("x-idempotency") != "exempt"
+    repeatable = method in {"patch", "put", "delete"}
     versioned = operation.get("x-if-match")
     tagged = "x-etag" in operation
     wanted = ["AcceptLanguage", "RequestId"]
-    wanted += ["IdempotencyKey"] * keyed + ["IfNoneMatch"] * tagged
+    wanted += ["IdempotencyKey"] * keyed + ["OptionalIdempotencyKey"] * repeatable + ["IfNoneMatch"] * tagged
     wanted += ["IfMatch"] * (versioned == "required") + ["IfMatchExisting"] * (versioned == "existing")
     parameters = operation.setdefault("parameters", [])
     parameters.extend({"$ref": f"#/components/parameters/{name}"} for name in wanted)
@@ -99,12 +100,13 @@ def _finish_operation(path: str, method: str, operation: Json, guard: str) -> No
     if tagged:
         responses["304"] = {"description": "未变化 · Not modified"}
     codes = [*_caller_codes(path, method, guard), *_request_codes(operation)]
-    codes += ["idempotency_key_required", "invalid_idempotency_key", "in_flight", "idempotency_key_reused"] * keyed
+    codes += ["idempotency_key_required"] * keyed
+    codes += ["invalid_idempotency_key", "in_flight", "idempotency_key_reused"] * (keyed or repeatable)
     codes += ["version_mismatch", "precondition_required"] * (versioned is not None)
     for code in dict.fromkeys(codes):
         _add_code(responses, code)
     responses.setdefault("default", {**_problem(list(_ANYWHERE)), "description": "其他问题 · Any other problem"})
-    _add_response_headers(operation, keyed=keyed, tagged=tagged or versioned is not None)
+    _add_response_headers(operation, keyed=keyed or repeatable, tagged=tagged or versioned is not None)
     if method != "get":
         _add_receipts(responses)
     operation["responses"] = dict(sorted(responses.items()))

@@ -108,6 +108,16 @@ PARAMETERS: Final[dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 202, "pattern": '^"?[!#-\\[\\]-~]{1,200}"?$'},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     },
+    "OptionalIdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": (
+            "可选：带上则断线后可安全重试 · Optional: with it, a retry after a lost connection is answered with the first reply"
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": 202, "pattern": '^"?[!#-\\[\\]-~]{1,200}"?$'},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",

@@ -84,12 +84,12 @@ class Bases:
         known = self.ground.aim(self.rng, names)
         segments = [known.get(part.strip("{}"), part) for part in path.strip("/").split("/")]
         made = Request(operation, method.upper(), [quote(str(part), safe=":") for part in segments])
-        made.headers = self._headers(operation, caller)
+        made.headers = self._headers(caller)
         made.query = self._query(operation)
         self._fill(made, operation)
         return made
 
-    def _headers(self, operation: dict[str, Any], caller: Caller) -> dict[str, bytes]:
+    def _headers(self, caller: Caller) -> dict[str, bytes]:
         token = caller.header()
         found = {} if token is None else {"Authorization": token.encode()}
         return found | {"Idempotency-Key": uuid4().hex.encode(), "If-Match": b"*"}

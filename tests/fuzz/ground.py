@@ -41,6 +41,14 @@ g AS (UPDATE role_grant SET revoked_at = NULL, ends_on = NULL FROM p WHERE perso
 UPDATE account SET active = true, must_change_password = false WHERE id = $1 RETURNING epoch
 """
 SOURCE = {"type": "self_inspection", "quote": "会议纪要所列第三项"}
+CANARY = "金丝雀贰叁肆"
+"""In every text of the restricted item."""
+WITHOUT_THE_CANARY = {"anonymous", "supervision_office", "security_admin", "system_admin", "program"}
+
+SEALED = {
+    "confidentiality": "restricted", "title": CANARY, "description": CANARY, "root_cause": CANARY, "goal": CANARY,
+    "measures": (CANARY,), "criteria": (CANARY,), "source": {**SOURCE, "quote": CANARY},
+}  # fmt: skip
 
 
 @dataclass
@@ -56,7 +64,11 @@ class Caller:
     def header(self) -> str | None:
         if self.secret:
             return f"Bearer {self.secret}"
-        return None if self.account is None else f"Bearer {tokens.issue(self.key, tokens.Session(self.account, self.epoch))}"
+        return (
+            None
+            if self.account is None
+            else f"Bearer {tokens.issue(self.key, tokens.Session(self.account, self.epoch))}"
+        )
 
     def signed_out(self) -> None:
         """Somebody ended all sessions of the account: the next one begins."""
@@ -75,7 +87,7 @@ class Ground:
     async def of(cls, settings: Settings, world: World, complaints: StringIO) -> Self:
         for state in STATES:
             await world.item(state, case(source=SOURCE))
-        await world.item("rectifying", case(confidentiality="restricted"))
+        await world.item("rectifying", case(**SEALED))
         await world.item("assigned", case(confidentiality="secret_stub"))
         made = cls(settings, world, await _callers(settings, world), complaints)
         for row in await world.db.fetch(IDS):
@@ -94,7 +106,9 @@ class Ground:
         if child is not None and "item_id" in parameters:
             value, item = rng.choice(self.ids[child])
             return {**parameters, child: value, "item_id": item}
-        return {name: rng.choice(self.ids[name])[0] if name in self.ids else value for name, value in parameters.items()}
+        return {
+            name: rng.choice(self.ids[name])[0] if name in self.ids else value for name, value in parameters.items()
+        }
 
     def _children(self, name: str) -> bool:
         return name in self.ids and self.ids[name][0][1] is not None

@@ -71,7 +71,7 @@ def configured(seed: int, examples: int, skipped: Sequence[str]) -> Schemathesis
 
 def hooked(schema: Schema, ground: Ground, caller: Caller, rng: random.Random) -> Schema:
     @schemathesis.hook
-    def before_call(context: Any, case: Case, kwargs: Any) -> None:
+    def before_call(_context: Any, case: Case, _kwargs: Any) -> None:
         """What is well formed is pointed at what exists, or nothing but 404 would ever come back."""
         given = case.path_parameters or {}
         formed = {name: value for name, value in given.items() if isinstance(value, str) and _ID.match(value)}
@@ -84,16 +84,16 @@ def hooked(schema: Schema, ground: Ground, caller: Caller, rng: random.Random) -
             headers["If-Match"] = "*"
 
     @schemathesis.hook
-    def after_call(context: Any, case: Case, response: Any) -> None:
+    def after_call(_context: Any, case: Case, response: Any) -> None:
         if case.operation.definition.raw.get("operationId") == "signOut" and response.status_code == 204:
             caller.signed_out()
 
     @schema.auth()
     class Credential:
-        def get(self, case: Case, context: Any) -> str | None:
+        def get(self, _case: Case, _context: Any) -> str | None:
             return caller.header()
 
-        def set(self, case: Case, data: str | None, context: Any) -> None:
+        def set(self, case: Case, data: str | None, _context: Any) -> None:
             if data is not None:
                 case.headers["Authorization"] = data
 

@@ -31,7 +31,7 @@ def plan(caller: str, count: int) -> SchemathesisConfig:
 
 
 def judge(tally: Tally, ground: Ground, least: int) -> None:
-    print(f"\n{REPLAY}: {tally.requests} requests, {dict(tally.phases)}, {dict(sorted(tally.statuses.items()))}")
+    print(f"\n{REPLAY}: {tally.requests} requests, {dict(tally.phases)}, {dict(sorted(tally.statuses.items()))}")  # noqa: T201 - the figures of a run
     assert not tally.wrong, f"{REPLAY}\n" + "\n".join(sorted(set(tally.wrong)))
     assert not [status for status in tally.statuses if status.startswith("5") or status == "none"]
     assert ground.complaints.getvalue() == ""

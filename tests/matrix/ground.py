@@ -1,7 +1,4 @@
-"""One target for each column of the matrix and one caller for each of its rows, made directly in the database.
-
-Every text of an item is a canary: 金丝雀, four letters of the item, and 封 where not all of its readers may have the text.
-"""
+"""One target for each column of the matrix and one caller for each of its rows, made directly in the database."""
 
 from __future__ import annotations
 
@@ -17,17 +14,15 @@ from app.access import keyfiles, tokens
 from app.access.actor import SYSTEM
 from app.core import clock
 from app.core.ids import uuid7
-from app.core.storage import LocalStorage, Upload
 from app.features.ledgers.seeds import seed_dictionaries
 from app.lifecycle.policy import POLICY_DEFAULT
-from app.lifecycle.search import write_search
-from app.tables import closeout, rectify
 from app.tables.ledger import Ledger, LedgerPolicy
 from app.tables.organisation import ApiKey
 from app.trail.positions import assign_positions
 from app.trail.seal import Sealer
+from tests.matrix.items import Row, put_children, put_item
 from tests.matrix.oracle import CREDENTIALS, HOLDERS, KINDS, MINE, RELATIONS, Who
-from tests.support.organisation import LONG_AGO, STAMPS, THEN, Organisation, Someone
+from tests.support.organisation import STAMPS, THEN, Organisation, Someone
 
 ROLES = (
     "first_responsible", "leader", "unit_head", "liaison", "assignee", "supervision_office", "verifier", "survey_runner",
@@ -42,14 +37,7 @@ SPECIAL = (
 CALLERS = (*(Who(role, role) for role in ROLES), *SPECIAL)
 EVERYTHING = sorted({*HOLDERS, "item:read", "event:read", "organisation:read", "ledger:read", "plan:write",
                      "progress:write", "evidence:write"} - {"access:manage", "organisation:manage"})  # fmt: skip
-SEAL, OPEN, CONTACT = "封", "明", "密"
 RAW = list[tuple[bytes, bytes]]
-Row = dict[str, Any]
-
-
-def canary(number: int, kind: str) -> str:
-    """Four letters that no other item has, so that a search can aim at one; `kind` says who may read it."""
-    return f"金丝雀{''.join(chr(0x4E00 + 97 * number + place) for place in range(4))}{kind}"
 
 
 @dataclass
@@ -119,7 +107,14 @@ async def _units(org: Organisation) -> dict[str, UUID]:
     root = await org.unit()
     parent, other = await org.unit(root), await org.unit(root)
     own, sibling = await org.unit(parent), await org.unit(parent)
-    return {"root": root, "parent": parent, "other": other, "own": own, "sibling": sibling, "child": await org.unit(own)}
+    return {
+        "root": root,
+        "parent": parent,
+        "other": other,
+        "own": own,
+        "sibling": sibling,
+        "child": await org.unit(own),
+    }
 
 
 async def _ledger(org: Organisation, unit: UUID) -> UUID:
@@ -138,8 +133,8 @@ async def _target(org: Organisation, number: int, column: str, place: tuple[UUID
     known |= {"plan_version": 1, "submission_no": 1, "path": "0/000.p/1", "index": 0}
     known["category_id"] = await org.db.fetchval("SELECT id FROM category ORDER BY code LIMIT 1")
     confidentiality = {"restricted": "restricted", "stub": "secret_stub"}.get(column, "internal")
-    known["item_id"] = await _item(org, number, confidentiality, place)
-    known |= await _children(org, number, known["item_id"])
+    known["item_id"] = await put_item(org, number, confidentiality, place)
+    known |= await put_children(org, number, known["item_id"])
     return Target(number, unit, known)
 
 
@@ -155,78 +150,13 @@ async def _bystander(org: Organisation, unit: UUID) -> Row:
     }
 
 
-async def _key(org: Organisation, unit: UUID, person: UUID | None, secret: tokens.NewKey | None = None, **more: Any) -> UUID:
+async def _key(
+    org: Organisation, unit: UUID, person: UUID | None, secret: tokens.NewKey | None = None, **more: Any
+) -> UUID:
     made = secret or tokens.new_api_key()
     values = {"name": "数据接口", "hint": made.hint, "digest": made.digest, "person_id": person, "unit_id": unit}
     usual = {"scopes": ["item:read"], "expires_at": clock.now() + timedelta(days=30)}
     return await org.put(ApiKey, **values, **(usual | more), **STAMPS)
-
-
-async def _item(org: Organisation, number: int, confidentiality: str, place: tuple[UUID, UUID]) -> UUID:
-    unit, ledger = place
-    sealed, shown = canary(number, SEAL), canary(number, OPEN)
-    stub = confidentiality == "secret_stub"
-    texts = {} if stub else dict.fromkeys(("description", "source_quote", "goal", "root_cause", "remarks"), sealed)
-    told = {} if stub else {"source_document": shown, "source_document_no": shown, "major_kind": "key_personnel", "major_basis": shown}
-    values: Row = {
-        "state": "closed", "number": f"N-{number}", "title": "" if stub else sealed, "confidentiality": confidentiality,
-        "responsible_unit_id": unit, "lead_unit_id": unit, "source_unit_id": unit, "submission_no": 1, "plan_version": 1,
-        "closed_at": THEN, "completed_at": THEN, "registered_at": THEN, "registered_sort": THEN, "category": "decision_system",
-        "severity": "general", "light_reasons": {"grey": None, "yellow": {}, "calendar_uncertain": False}, "mode": "time_limited", "policy_version": 1, "chain": ["leader", "discipline_office", "first_responsible"],
-    }  # fmt: skip
-    item = await org.item(ledger, unit, (unit,), **values, **texts, **told)
-    row = {"id": item, "number": values["number"], "title": values["title"], "description": texts.get("description")}
-    await org.db.write(lambda tx: write_search(tx, [row]))
-    return item
-
-
-async def _children(org: Organisation, number: int, item: UUID) -> Row:
-    """A row in every child table; those of the stub were written before it became one."""
-    sealed, shown, made = canary(number, SEAL), canary(number, OPEN), {}
-    file = await _file(org, sealed)
-    common = {"item_id": item, "cycle": 1, "changed_seq": 1}
-    born, taken = {"created_at": THEN}, {"occurred_at": THEN, "recorded_at": THEN}
-    edited = {**born, "updated_at": THEN, "content": sealed, "position": 1}
-    numbered = {"submission_no": 1}
-    evidence = uuid7()
-    votes = {"entitled": 3, "present": 3, "yes": 3, "no": 0, "deferred": 0, "abstained": 0, "rule": {}}
-    paper = {"body": shown, "decided_on": LONG_AGO, "decided_at": THEN, "minutes_no": shown, "scan_id": evidence}
-    submitted = {"submitted_at": THEN, "occurred_at": THEN, "declared_true": True, "policy_version": 1}
-    rows: tuple[tuple[str, Any, Row], ...] = (
-        ("measure_id", rectify.Measure, {**edited, "status": "done"}),
-        ("criterion_id", rectify.Criterion, edited),
-        ("report_id", rectify.ProgressReport,
-         {**born, "reported_on": LONG_AGO, "content": sealed, "assessment": "done", "next_step": sealed}),
-        ("outcome_id", rectify.Outcome, {**born, "kind": "institution", "name": sealed, "document_no": sealed, "detail": sealed}),
-        ("evidence_id", rectify.Evidence,
-         {**born, **file, "id": evidence, "target_kind": "item", "file_name": f"{sealed}.txt", "description": sealed}),
-        ("submission_id", rectify.Submission, {**numbered, **submitted, "summary": sealed}),
-        ("result_id", closeout.GateResult,
-         {**numbered, **taken, "gate": "people_satisfied", "part": "whole", "result": "waived",
-          "detail": {"waiver_reason": sealed}, "comment": sealed}),
-        ("approval_id", closeout.Approval,
-         {**numbered, **taken, "closing_round": 1, "purpose": "closure", "role": "leader", "opinion": "agree", "comment": sealed}),
-        ("objection_id", closeout.Objection,
-         {**numbered, **born, "content": sealed, "contact": canary(number, CONTACT), "received_on": LONG_AGO, "ruling": "dismissed",
-          "ruling_reason": sealed, "ruled_at": THEN}),
-        ("decision_id", closeout.Decision, {**born, **paper, **votes, "purpose": "closure", "result": "passed"}),
-        ("review_id", closeout.StageReview, {"reviewed_on": LONG_AGO, "result": "on_track", "summary": sealed}),
-    )  # fmt: skip
-    for name, table, values in rows:
-        made[name] = await org.put(table, **{**common, **values})
-    plan = {"content": {"goal": sealed}, "status": "approved", "submitted_at": THEN, "decision_note": sealed}
-    await org.db.write(lambda tx: tx.insert(rectify.PlanVersion, [{**common, **plan, "plan_version": 1}]))
-    return made
-
-
-async def _file(org: Organisation, text: str) -> Row:
-    async def content() -> Any:
-        yield text.encode()
-
-    store = LocalStorage(org.var / "files", 1 << 20)
-    async with store.receive(content(), Upload("a.txt")) as received:
-        await received.keep()
-        return {"sha256": received.stored.sha256, "size": received.stored.size, "media_type": received.stored.media_type}
 
 
 async def _caller(org: Organisation, who: Who, unit: UUID, desk: UUID) -> Caller:
@@ -260,7 +190,7 @@ async def _with_keys(org: Organisation, who: Who, unit: UUID, person: Someone | 
     own = await _key(org, unit, owner, valid, scopes=scopes)
     await _key(org, unit, owner, expired, scopes=scopes, expires_at=clock.now() - timedelta(seconds=1))
     await _key(org, unit, owner, revoked, scopes=scopes, revoked_at=datetime.now(UTC))
-    return Caller(who, *(bearer(key.secret) for key in (valid, expired, revoked)), mine={"key_id": own})
+    return Caller(who, bearer(valid.secret), bearer(expired.secret), bearer(revoked.secret), {"key_id": own})
 
 
 async def _seal(app: FastAPI, org: Organisation, targets: dict[str, Target]) -> None:

@@ -21,8 +21,9 @@ DOCUMENT: dict[str, Any] = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
 SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
 JSON = "application/json"
 COLUMNS = {
-    "password_hash", "epoch", "digest", "head_hash", "number_sort", "due_sort", "registered_sort", "changed_seq", "chain", "chain_step",
-    "entered_seq", "finder_person_id", "finder_unit_id", "author_id", "revoked_at", "granted_by", "is_admin", "scope", "permissions",
+    "password_hash", "epoch", "digest", "head_hash", "number_sort", "due_sort", "registered_sort", "changed_seq", "chain",
+    "chain_step", "entered_seq", "finder_person_id", "finder_unit_id", "author_id", "revoked_at", "granted_by", "is_admin",
+    "scope", "permissions",
 }  # fmt: skip
 """Columns no answer shows, and names a guesser tries."""
 NAMES = {name for schema in SCHEMAS.values() for name in schema.get("properties", {})} | COLUMNS
@@ -133,5 +134,7 @@ async def test_an_upload_takes_its_four_fields_and_no_other(ground: Ground, ever
         part = f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nx\r\n--x--\r\n'
         headers, chunks = with_length("multipart/form-data; boundary=x", part.encode())
         token = (b"authorization", everyone[0].headers["Authorization"].encode())
-        answer = await documented(ground.app, Ask("POST", path, [token, *headers, (b"idempotency-key", b"k-1")], b"", chunks))
+        answer = await documented(
+            ground.app, Ask("POST", path, [token, *headers, (b"idempotency-key", b"k-1")], b"", chunks)
+        )
         assert answer.status_code == 422, (name, answer.text)

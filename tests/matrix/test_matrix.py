@@ -11,23 +11,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from tests.matrix.ground import CALLERS, CONTACT, OPEN, SEAL, Caller, Ground, canary
-from tests.matrix.oracle import (
-    CREDENTIALS,
-    KINDS,
-    OPERATIONS,
-    RELATIONS,
-    Answer,
-    Who,
-    columns,
-    expected,
-    reads_contact,
-    reads_sealed,
-    sees_item,
-)
+from tests.matrix.ground import CALLERS, Caller, Ground
+from tests.matrix.leaks import leaks
+from tests.matrix.oracle import CREDENTIALS, OPERATIONS, Answer, Who, columns, expected
 from tests.support.asgi import Ask, documented
 
-CANARY = re.compile("金丝雀....[封明密]")
 QUERY = {"GET /v1/trail/consistency": b"first=1&second=2", "GET /v1/events": b"limit=200"}
 """What an operation cannot be asked without, and what makes a list longer."""
 
@@ -86,19 +74,3 @@ def asked(ground: Ground, caller: Caller, operation: str, column: str) -> Ask:
 def got(operation: str, answer: httpx2.Response) -> str:
     through = 200 if operation.startswith("GET") else 422
     return "ok" if answer.status_code == through else str(answer.status_code)
-
-
-def leaks(caller: Caller, answer: httpx2.Response) -> set[str]:
-    """The canaries in an answer that this caller must not meet."""
-    return set(CANARY.findall(answer.text)) - readable(caller) if "金丝雀" in answer.text else set()
-
-
-def readable(caller: Caller) -> set[str]:
-    who = caller.who
-    tests = {SEAL: reads_sealed, OPEN: sees_item, CONTACT: reads_contact}
-    return {
-        canary(number, kind)
-        for number, column in enumerate((*RELATIONS, *KINDS), start=1)
-        for kind, test in tests.items()
-        if not who.foreign_password and test(who, column)
-    }

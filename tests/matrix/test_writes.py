@@ -18,6 +18,7 @@ from tests.journeys.child_calls import Call, Targets
 from tests.journeys.stage import TRACE, Stage
 from tests.journeys.test_every_action import ANYONE, DATA
 from tests.matrix.ground import CALLERS, Caller, Ground
+from tests.matrix.leaks import leaks
 from tests.matrix.oracle import ACTORS, KINDS, RELATIONS, WRITERS, Who, expected_of
 from tests.support.asgi import Ask, documented, json_body, with_length
 
@@ -39,7 +40,8 @@ async def targets(ground: Ground) -> dict[str, Targets]:
     found = {}
     for column in COLUMNS:
         ids = ground.targets[column].ids
-        rows = {child: ids[name] for child, name in ROWS.items()} | await _evidence(ground, column)
+        rows: dict[Any, UUID] = {child: ids[name] for child, name in ROWS.items()}
+        rows |= await _evidence(ground, column)
         found[column] = Targets(stage, column, rows, ids["evidence_id"])
     return found
 
@@ -74,6 +76,7 @@ async def test_every_action_of_every_caller_on_every_item(ground: Ground, who: W
             seen[wanted] += 1
             if CLASSES.get(answer.status_code, "ok") != wanted or answer.status_code not in {200, 403, 404, 409}:
                 wrong.append(f"{who.name} {action} [{column}]: {answer.status_code} instead of {wanted} {answer.text}")
+            wrong += [f"{who.name} {action} [{column}] shows {text}" for text in leaks(caller, answer)]
     assert not wrong, "\n".join(wrong)
     assert seen.total() == len(COLUMNS) * len(Action)
 
@@ -93,6 +96,7 @@ async def test_every_write_of_a_child_by_every_caller(ground: Ground, targets: d
             if CLASSES.get(answer.status_code, "ok") != wanted or answer.status_code not in {403, 404, 409}:
                 told = f"{answer.status_code} instead of {wanted} {answer.text}"
                 wrong.append(f"{who.name} {operation} {child} [{column}]: {told}")
+            wrong += [f"{who.name} {operation} {child} [{column}] shows {text}" for text in leaks(caller, answer)]
     assert not wrong, "\n".join(wrong)
     assert seen.total() == len(COLUMNS) * len(WRITES)
     assert await ground.org.db.fetchval(TRACE, ids) == before
