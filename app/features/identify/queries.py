@@ -18,7 +18,7 @@ from app.access.guarding import require
 from app.access.permissions import Permission
 from app.access.scope import Shape, shape_for
 from app.core import clock
-from app.core.asof import AsOf, require_settled
+from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
 from app.core.enums import LabelledEnum
 from app.core.errors import CATALOGUE, Fault, Problem, Text
@@ -128,7 +128,7 @@ class ItemQuery(PageQuery):
     q: (
         Annotated[str, Field(min_length=2, max_length=100, description="编号、标题、描述 · Number, title, text")] | None
     ) = None
-    as_of: AsOf | None = None
+    as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
     sort: Annotated[ItemSort, Field(description="排序，前加 - 倒序 · Order; a minus reverses it")] = (
         ItemSort.UPDATED_AT_DESC
     )
