@@ -7,6 +7,7 @@ import struct
 import time
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import cache
 
 import psutil
@@ -18,6 +19,7 @@ from tests.support.organisation import Organisation
 
 MB = 1 << 20
 DOCUMENT = "word/document.xml"
+Crafted = tuple[str, Callable[[], bytes]]
 
 
 def packed(entries: dict[str, bytes]) -> bytes:
@@ -57,7 +59,7 @@ def vast_picture() -> bytes:
 
 LAUGHS = b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><a>&b;</a>'
 OUTSIDE = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'
-REFUSED = {
+REFUSED: dict[str, Crafted] = {
     "an archive by its name": ("a.zip", lambda: packed({"a": b"x"})),
     "ratio of a thousand": ("a.docx", lambda: packed({DOCUMENT: bytes(200 * MB)})),
     "a hundred thousand entries": ("a.docx", lambda: repeated(100_000)),
@@ -69,7 +71,7 @@ REFUSED = {
     "more than an upload may hold": ("a.txt", lambda: b"x" * (51 * MB)),
     "macros": ("a.docx", lambda: packed({DOCUMENT: b"", "word/vbaProject.bin": b"x"})),
 }
-UNOPENED = {
+UNOPENED: dict[str, Crafted] = {
     "packages within packages": ("a.docx", nested),
     "laughs by the billion": ("a.docx", lambda: packed({DOCUMENT: LAUGHS})),
     "a file of the server": ("a.docx", lambda: packed({DOCUMENT: OUTSIDE})),
