@@ -34,6 +34,7 @@ UNION ALL SELECT 'approval_id', id::text, item_id::text FROM approval
 UNION ALL SELECT 'unit_id', id::text, NULL FROM unit UNION ALL SELECT 'post_id', id::text, NULL FROM post
 UNION ALL SELECT 'person_id', id::text, NULL FROM person UNION ALL SELECT 'ledger_id', id::text, NULL FROM ledger
 UNION ALL SELECT 'category_id', id::text, NULL FROM category UNION ALL SELECT 'code', code, NULL FROM source_type
+ORDER BY name, value
 """
 REVIVE = """
 WITH p AS (UPDATE person SET active = true WHERE id = (SELECT person_id FROM account WHERE id = $1) RETURNING id),
