@@ -35,10 +35,10 @@ ITEM: Final[Mapping[str, How]] = {
     "deadline": frozenset({"text", "title"}), "progress_latest": frozenset({"content"}),
 }  # fmt: skip
 CHILDREN: Final[Mapping[type[SQLModel], Mapping[str, How]]] = {
-    rectify.Measure: {"content": "text", "kind": "text"},
+    rectify.Measure: {"content": "text"},
     rectify.Criterion: {"content": "text"},
     rectify.PlanVersion: {
-        "content": frozenset({"root_cause", "goal", "content", "kind"}),
+        "content": frozenset({"root_cause", "goal", "content"}),
         "decision_note": "text",
     },
     rectify.ProgressReport: {"content": "text", "next_step": "text"},
@@ -225,6 +225,19 @@ def _child(made: Plan, found: Material, place: Mapping[str, Any]) -> bool:
     for one in told:
         _tell(made, one, set())
     return bool(values)
+
+
+def digest_of(found: Material, evidence_id: str) -> str:
+    """The SHA-256 of a file of the item, from its record or, once that was removed, from what was told of it."""
+    rows = (kept.row for kept in found.children if (kept.table, kept.key) == ("evidence", evidence_id))
+    return str(next(row["sha256"] for row in (*rows, *_told_files(found, evidence_id))))
+
+
+def _told_files(found: Material, evidence_id: str) -> Iterator[Mapping[str, Any]]:
+    """What events told of a file; a reason for reopening bears the same name and is no file."""
+    for one in found.told:
+        if one.field == "evidence" and isinstance(one.value, Mapping) and one.value.get("id") == evidence_id:
+            yield one.value
 
 
 def _file(made: Plan, found: Material, place: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from app.lifecycle.transitions import RULES
 from app.trail import redactions
 from app.trail.envelope import Entry
 from app.trail.record import record, record_items
-from app.trail.redact import TABLES, Material, Plan, where
+from app.trail.redact import TABLES, Material, Plan, digest_of, where
 
 EVENT: Final = "item.redacted"
 _ORIGIN: Final = "item_origin"
@@ -50,9 +50,7 @@ def _with_digest(place: dict[str, Any], found: Material) -> dict[str, Any]:
     """A file's digest beside its id: its record may be gone by the time its bytes are removed."""
     if place["kind"] != "file":
         return place
-    rows = [kept.row for kept in found.children if (kept.table, kept.key) == ("evidence", place["evidence_id"])]
-    told = [one.value for one in found.told if one.field == "evidence" and one.value["id"] == place["evidence_id"]]
-    return place | {"sha256": [*rows, *told][0]["sha256"]}
+    return place | {"sha256": digest_of(found, place["evidence_id"])}
 
 
 async def reject(tx: Tx, write: Writing, redaction_id: UUID) -> Reply:
