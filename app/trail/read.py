@@ -94,7 +94,7 @@ class Feed:
 
     rows: list[FeedRow]
     next_after: int
-    checkpoint: Row | None
+    checkpoint: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
