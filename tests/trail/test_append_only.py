@@ -37,11 +37,11 @@ WHERE c.relnamespace = 'public'::regnamespace AND t.tgname = c.relname || '_no_c
 """
 COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped"
 STANDING = """
-SELECT (SELECT string_agg(pg_get_triggerdef(oid) || tgenabled, chr(10) ORDER BY tgrelid, tgname) FROM pg_trigger
+SELECT (SELECT string_agg(pg_get_triggerdef(oid) || tgenabled::text, chr(10) ORDER BY tgrelid, tgname) FROM pg_trigger
     WHERE NOT tgisinternal)
-  || (SELECT string_agg(proname || prosrc || proowner, chr(10) ORDER BY proname) FROM pg_proc
+  || (SELECT string_agg(proname || prosrc || proowner::text, chr(10) ORDER BY proname) FROM pg_proc
     WHERE pronamespace = 'public'::regnamespace)
-  || (SELECT string_agg(relname || relowner || coalesce(relacl::text, ''), chr(10) ORDER BY relname) FROM pg_class
+  || (SELECT string_agg(relname || relowner::text || coalesce(relacl::text, ''), chr(10) ORDER BY relname) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace)
   || (SELECT coalesce(string_agg(attname || attacl::text, chr(10) ORDER BY attrelid, attnum), '') FROM pg_attribute
     WHERE attacl IS NOT NULL)
@@ -50,7 +50,7 @@ BLUNT = "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS 'BE
 ANYWHERE = (
     "SET session_replication_role = replica",
     f"SET ROLE {OWNER}",
-    "SET ROLE rectify_migrate",
+    "SET ROLE pg_write_all_data",
     f"SET SESSION AUTHORIZATION {OWNER}",
     f"GRANT {OWNER} TO {APP}",
     f"ALTER ROLE {APP} SUPERUSER",

@@ -86,7 +86,7 @@ async def owner(history: History, history_dsn: str) -> AsyncIterator[asyncpg.Con
     await assign_positions(history.db)
     await history.changes(change(new_id(), fields={"a": 1}))
     connection = await asyncpg.connect(history_dsn)
-    for statement in ONE_ROW_EACH:
+    for statement in ONE_ROW_EACH.values():
         await connection.execute(statement)
     yield connection
     await connection.close()
