@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from app.access.scope import CTE_SEALED, restricted_predicate
+from app.access.scope import CTE_SEALED, Sealed, restricted_predicate
 from app.core.db import Tx
 from app.tables.item import FAR_INSTANT
 from app.tables.past import ItemGone, ItemVersion
@@ -58,8 +59,15 @@ def known(at: str) -> str:
 
 TITLE: Final = """(SELECT x.title FROM item_text x WHERE x.item_id = i.id AND x.from_version <= i.version
   ORDER BY x.from_version DESC LIMIT 1)"""
-UNMASKED: Final = f"coalesce((SELECT {restricted_predicate('t', CTE_SEALED, 'i')} FROM item t WHERE t.id = i.id), true)"  # noqa: S608 - constants
-"""The mask is that of the item today: what has become restricted is restricted in its past as well."""
+
+
+@cache
+def unmasked(sealed: Sealed) -> str:
+    """The mask is that of the item today: what has become restricted is restricted in its past as well."""
+    return f"coalesce((SELECT {restricted_predicate('t', sealed, 'i')} FROM item t WHERE t.id = i.id), true)"  # noqa: S608 - constants
+
+
+UNMASKED: Final = unmasked(CTE_SEALED)
 
 
 async def begin(tx: Tx, ids: Sequence[UUID]) -> None:

@@ -17,50 +17,12 @@ from uuid import UUID
 from app.access.authenticate import ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, restricted_predicate
 from app.lifecycle.derived import NO_NUMBER
+from app.lifecycle.filters import filters_now
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL, PHASE_SQL
 from app.tables.item import FAR, FAR_INSTANT
 
 UNMASKED: Final = restricted_predicate("i", CTE_SEALED)
-_IN_UNITS = "EXISTS (SELECT FROM item_unit fu JOIN unit f ON f.id = fu.unit_id WHERE fu.item_id = i.id AND {test})"
-_WAITING = """EXISTS (SELECT FROM item_mover m JOIN unit mu ON mu.id = m.unit_id
-  JOIN unnest((SELECT roles FROM actor), (SELECT units FROM actor)) AS g(role, unit_id)
-    ON g.role = m.role AND g.unit_id = ANY(mu.ancestors) WHERE m.item_id = i.id)"""
-
-FILTERS: Final[dict[str, str]] = {
-    "state": "i.state = ANY({0}::text[])",
-    "phase": f"{PHASE_SQL} = ANY({{0}}::text[])",
-    "ledger_id": "i.ledger_id = ANY({0}::uuid[])",
-    "unit_id": _IN_UNITS.format(test="f.id = ANY({0}::uuid[])"),
-    "unit_id+subtree": _IN_UNITS.format(test="f.ancestors && {0}::uuid[]"),
-    "lead_unit_id": "i.lead_unit_id = ANY({0}::uuid[])",
-    "responsible_unit_id": "i.responsible_unit_id = ANY({0}::uuid[])",
-    "accountable_leader_id": "i.accountable_leader_ids && {0}::uuid[]",
-    "person_id": f"(EXISTS (SELECT FROM item_person ip WHERE ip.item_id = i.id AND ip.person_id = ANY({{0}}::uuid[]))"
-    f" AND {UNMASKED})",
-    "source_type": "i.source_type = ANY({0}::text[])",
-    "category": "i.category = ANY({0}::text[])",
-    "severity": "i.severity = ANY({0}::text[])",
-    "mode": "i.mode = ANY({0}::text[])",
-    "confidentiality": "i.confidentiality = ANY({0}::text[])",
-    "major": "(i.major_kind IS NOT NULL) = {0}::bool",
-    "light": f"{LIGHT_SQL} = ANY({{0}}::text[])",
-    "overdue": f"({OVERDUE_DAYS_SQL} > 0) = {{0}}::bool",
-    "number": "i.number = ANY({0}::text[])",
-    "external_ref": "i.external_system || ':' || i.external_id = ANY({0}::text[])",
-    "due_on_from": "(i.due_sort >= {0}::date AND i.due_on IS NOT NULL)",
-    "due_on_to": "i.due_sort <= {0}::date",
-    "registered_on_from": "(i.registered_sort >= {0}::timestamptz AND i.registered_at IS NOT NULL)",
-    "registered_on_to": "i.registered_sort < {0}::timestamptz",
-    "completed_on_from": "i.completed_at >= {0}::timestamptz",
-    "completed_on_to": "i.completed_at < {0}::timestamptz",
-    "closed_on_from": "i.closed_at >= {0}::timestamptz",
-    "closed_on_to": "i.closed_at < {0}::timestamptz",
-    "cycle_from": "i.cycle >= {0}::int",
-    "updated_since": "i.updated_at >= {0}::timestamptz",
-    "waiting_for": f"({_WAITING} AND {{0}}::text = 'me')",
-    "q": f"(i.id IN (SELECT s.item_id FROM item_search s WHERE s.tokens @@ {{0}}::text::tsquery) AND {UNMASKED})",
-    "q_exact": "EXISTS (SELECT FROM item_search s WHERE s.item_id = i.id AND s.folded LIKE {0}::text)",
-}
+FILTERS: Final = filters_now("$4::date", CTE_SEALED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,7 @@ class Figure(Out):
     percent: Annotated[str | None, Field(description="一位小数，四舍五入 · one place, halves away from zero")]
     suppressed: Annotated[
         bool,
-        Field(
-            description="含敏感事项且不足 3 件，不予显示 · withheld: fewer than 3 with restricted items among them"
-        ),
+        Field(description="含敏感事项且不足 3 件，不予显示 · withheld: fewer than 3 with restricted items among them"),
     ]
     drill: Drill
 
