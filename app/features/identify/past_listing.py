@@ -17,7 +17,7 @@ from typing import Any, Final
 from app.access.authenticate import ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, then
 from app.core.clock import beijing_date
-from app.features.identify.listing import SORTS, Query, rows_sql
+from app.features.identify.listing import SORTS, Query, condition, rows_sql
 from app.lifecycle.filters import filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql, overdue_days_sql
 from app.lifecycle.past import TITLE, UNMASKED, known
@@ -66,7 +66,7 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     """
     walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
     where = [predicate(shape, "i", CTE, _THEN)]
-    where += [_FILTERS[name].format(f"${_FIRST + position}") for position, name in enumerate(filters)]
+    where += [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
     base = " AND ".join(where)
     last = _FIRST + len(filters)
     direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")
