@@ -44,17 +44,19 @@ class Walk:
     without: str = ""
 
 
-_REGISTERED: Final = "i.registered_at IS NOT NULL AND i.{column} < '{none}'"
+_DUE_NONE: Final = f"'{SORTS['due_on'].literal}'"
+_NUMBER_NONE: Final = f"'{SORTS['number'].literal}'"
+_UNREGISTERED: Final = "i.registered_at IS NULL"
 WALKS: Final = {
-    "due_on": Walk("due_sort", "id", f"i.due_sort < '{SORTS['due_on'].literal}'", f"i.due_sort = '{SORTS['due_on'].literal}'"),
+    "due_on": Walk("due_sort", "id", f"i.due_sort < {_DUE_NONE}", f"i.due_sort = {_DUE_NONE}"),
     "updated_at": Walk("updated_at", "id"),
-    **{
-        name: Walk(
-            column, "walk_id", _REGISTERED.format(column=column, none=SORTS[name].literal), "i.registered_at IS NULL"
-        )
-        for name, column in (("registered_at", "walk_registered"), ("number", "walk_number"))
-    },
-}  # fmt: skip
+    "registered_at": Walk(
+        "walk_registered", "walk_id", f"i.registered_at IS NOT NULL AND i.walk_registered <= {_AT}", _UNREGISTERED
+    ),
+    "number": Walk(
+        "walk_number", "walk_id", f"i.registered_at IS NOT NULL AND i.walk_number < {_NUMBER_NONE}", _UNREGISTERED
+    ),
+}
 
 
 @lru_cache(maxsize=512)

@@ -17,7 +17,7 @@ from app.access.guarding import require
 from app.access.permissions import Permission
 from app.access.scope import Shape, shape_for
 from app.core import clock
-from app.core.asof import AsOf, require_settled
+from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
 from app.core.enums import LabelledEnum
 from app.core.errors import CATALOGUE, Fault, Problem, Text
@@ -75,7 +75,7 @@ class ItemQuery(ItemFilters, PageQuery):
     ) = None
     period_from: Annotated[Day | None, Field(description="集合的期间首日 · First day of the set's period")] = None
     period_to: Annotated[Day | None, Field(description="集合的期间末日 · Last day of the set's period")] = None
-    as_of: AsOf | None = None
+    as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
     sort: Annotated[ItemSort, Field(description="排序，前加 - 倒序 · Order; a minus reverses it")] = (
         ItemSort.UPDATED_AT_DESC
     )
