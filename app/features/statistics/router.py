@@ -16,7 +16,7 @@ from app.access.guarding import Writing, permit, writing
 from app.access.permissions import Permission
 from app.core.etag import not_modified
 from app.core.http import Reply, StrictRoute, call_of, respond, unchanged
-from app.core.openapi import problem_responses
+from app.core.openapi import ETAG, problem_responses
 from app.core.paging import cursor_for, page_links
 from app.features.statistics import commands, frozen, queries, schemas
 from app.features.statistics import snapshot_schemas as snapshot
@@ -60,6 +60,7 @@ def _tagged(request: Request, body: BaseModel, content: str | None = None) -> Re
     summary="看板 · The dashboard",
     response_model=schemas.Dashboard,
     responses=problem_responses("as_of_too_recent", "as_of_not_combinable"),
+    openapi_extra=ETAG,
 )
 async def get_dashboard(
     request: Request, actor: Reading, query: Annotated[schemas.DashboardQuery, Query()]
@@ -75,6 +76,7 @@ async def get_dashboard(
     tags=_TAGS,
     summary="指标定义 · Definitions of metrics",
     response_model=schemas.Metrics,
+    openapi_extra=ETAG,
 )
 async def list_metrics(request: Request, _: Reading) -> Response:
     """What every figure counts and of what; a definition that changes its meaning gets a new version."""
@@ -88,6 +90,7 @@ async def list_metrics(request: Request, _: Reading) -> Response:
     summary="统计 · Statistics",
     response_model=schemas.Statistics,
     responses=problem_responses("as_of_too_recent", "as_of_not_combinable", "too_many_groups"),
+    openapi_extra=ETAG,
 )
 async def get_statistics(
     request: Request, actor: Reading, query: Annotated[schemas.StatisticsQuery, Query()]
@@ -105,6 +108,7 @@ async def get_statistics(
     summary="趋势 · The course over months",
     response_model=schemas.Trend,
     responses=problem_responses("as_of_too_recent", "as_of_not_combinable"),
+    openapi_extra=ETAG,
 )
 async def get_trend(request: Request, actor: Reading, query: Annotated[schemas.TrendQuery, Query()]) -> Response:
     """Each month as it was known when it ended; the running month as it is."""
