@@ -19,7 +19,10 @@ from app.trail.proof.verify import Asked, verify
 
 BUFFER = 1 << 20
 GZIPPED = b"\x1f\x8b"
-EPILOG = "退出码 exit: 0 VERIFIED 核实无误, 1 TAMPERED 发现改动, 2 MALFORMED 不合格式, 3 SELF_CONSISTENT_ONLY 仅自身一致, 4 STALE 不够新"
+EPILOG = (
+    "退出码 exit: 0 VERIFIED 核实无误, 1 TAMPERED 发现改动, 2 MALFORMED 不合格式, 3 SELF_CONSISTENT_ONLY 仅自身一致, "
+    "4 STALE 不够新. 独立程序 this program as one file: rectify verify --script OUT"
+)
 
 
 def options(program: str) -> argparse.ArgumentParser:

@@ -12,8 +12,7 @@ VERDICTS: dict[Verdict, tuple[str, str]] = {
     Verdict.MALFORMED: ("文件不合格式", "not a file of this format"),
     Verdict.SELF_CONSISTENT_ONLY: (
         "仅自身一致：没有（可比对的）早先留存的检查点或回执，不能排除整体重写",
-        "consistent with itself only: without a checkpoint or receipt retained from before that can be compared, "
-        "a history rewritten as a whole looks the same",
+        "consistent with itself only: without a comparable checkpoint or receipt from before, a rewritten whole looks so too",
     ),
     Verdict.STALE: ("未见改动，但不够新", "no change found, but not up to date"),
 }
