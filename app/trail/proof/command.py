@@ -8,6 +8,7 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -80,6 +81,7 @@ def _checked(given: argparse.Namespace) -> Report:
         sample_seed=secrets.randbelow(1 << 32) if given.sample_seed is None else given.sample_seed,
         against=tuple(path.read_bytes().decode() for path in given.against),
         policy=policy,
+        now=datetime.now(UTC),
         max_age=None if given.max_age is None else parse_age(given.max_age),
         attachments=given.attachments,
     )

@@ -33,7 +33,10 @@ _CHILD_OF = slice(len(CHILD_BEGINS), len(CHILD_BEGINS) + 36)
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody wants to know; `against` are the texts of notes retained from before."""
+    """What somebody wants to know; `against` are the texts of notes retained from before.
+
+    An age, be it in `max_age` or in the policy, needs `now`.
+    """
 
     items: frozenset[str] = frozenset()
     strict: bool = False
@@ -89,14 +92,15 @@ class _Run:
         """Every line once; the quick way is for what nearly all lines of a long file are."""
         framing, add = self.framing, self.framing.add
         quick: Callable[[bytes], bool] = _never
-        for number, line in enumerate(lines):
+        number = 0
+        for number, line in enumerate(lines, start=1):
             if not quick(line):
-                framing.lines = number
+                framing.lines = number - 1
                 if framing.stage not in _LONG or not self._passes(line):
                     self._line(line)
                 quick = self.walk.quick if framing.stage is Stage.EVENT and not self.walk.bundle else _never
             add(line)
-        framing.lines = number + 1
+        framing.lines = number
 
     def _passes(self, line: bytes) -> bool:
         """Whether nobody asked about an item or a row beside one, and what is always checked of it is right."""
@@ -150,13 +154,18 @@ class _Run:
         self.prepared = True
         watched = [(later(self.header["at"], -PROMISED), _OVERDUE), *self.keys.limits()]
         if (age := self._max_age()) is not None:
-            now = (self.asked.now or datetime.now(UTC)).astimezone(UTC)
-            watched.append((later(now.isoformat(timespec="microseconds")[:26] + "Z", -age), _FRESH))
+            oldest = (self._now() - age).astimezone(UTC)
+            watched.append((oldest.isoformat(timespec="microseconds")[:26] + "Z", _FRESH))
         self.walk.prepare(watched)
 
     def _max_age(self) -> timedelta | None:
         policy = self.asked.policy
         return self.asked.max_age or (None if policy is None else policy.max_age)
+
+    def _now(self) -> datetime:
+        if self.asked.now is None:
+            raise ValueError("how old something is takes the time it is")
+        return self.asked.now
 
     def _item(self, row: dict[str, Any]) -> None:
         self.items += 1
@@ -257,8 +266,7 @@ class _Run:
         if age is None:
             return False
         if self.walk.bundle:
-            now = (self.asked.now or datetime.now(UTC)).astimezone(UTC)
-            return datetime.fromisoformat(self.header["at"]) < now - age
+            return datetime.fromisoformat(self.header["at"]) < self._now() - age
         fresh = self.walk.passed.get(_FRESH)
         return fresh is None or newest < fresh
 

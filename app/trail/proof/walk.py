@@ -189,7 +189,9 @@ class Walk:
             if not is_canonical(document["body"], body):
                 self.found.add(Finding("not_canonical", *place))
             if shaped:
-                self.deep.event(content_of(body), document["say"], document.get("withheld", ()), place)
+                # Whoever is given everything is given every field.
+                withheld = document.get("withheld", ()) if self.bundle else ()
+                self.deep.event(content_of(body), document["say"], withheld, place)
 
     @staticmethod
     def _place(document: dict[str, Any], body: object) -> Place:
