@@ -16,7 +16,7 @@ from app.lifecycle.derived import derive
 from app.lifecycle.search import write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Gate, GateStatus, State, SupervisionLevel
-from app.lifecycle.told import changed
+from app.lifecycle.told import telling
 from app.lifecycle.transitions import RULES
 from app.tables.item import FAR, Item
 from app.trail.envelope import START, Entry
@@ -64,7 +64,7 @@ async def insert_items(tx: Tx, actor: Actor, drafts: Sequence[Draft], calendar: 
         rows.append(row | derived)
     first = blank(tx.at)
     entries = [
-        Entry("item", draft.id, draft.event, tx.at, {**draft.fields, **changed(first, row)}, None, row["state"], ver=1,
+        Entry("item", draft.id, draft.event, tx.at, telling(draft.fields, first, row), None, row["state"], ver=1,
               on_behalf=draft.on_behalf, rules=RULES)
         for draft, row in zip(drafts, rows, strict=True)
     ]  # fmt: skip

@@ -27,3 +27,14 @@ def changed(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
             continue
         (fields if name in WORDS else codes)[name] = value
     return fields | ({SET: codes} if codes else {})
+
+
+def telling(fields: Mapping[str, Any], before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """All that an event says: the fields of its own, and what the row became.
+
+    A field named after a column of words says what the column holds, even where it stays as it was: a deadline asked for
+    anew may be the old one in other words, and the row must be the sum of what events say.
+    """
+    after = {**before, **changes}
+    held = {name: after[name] for name in WORDS & fields.keys()}
+    return {**fields, **held, **changed(before, changes)}
