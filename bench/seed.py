@@ -25,12 +25,12 @@ from app.core.ids import uuid7
 from app.core.text import fold, search_tokens
 from app.core.workdays import Calendar
 from app.features.ledgers.seeds import SOURCE_TYPES, seed_dictionaries
-from app.lifecycle.create import FAR_INSTANT, blank
+from app.lifecycle.create import blank
 from app.lifecycle.derived import derive, item_units
 from app.lifecycle.policy import POLICY_DEFAULT
 from app.lifecycle.states import NUMBERED, State
 from app.lifecycle.transitions import RULES
-from app.tables.item import Item
+from app.tables.item import FAR_INSTANT, Item
 from app.trail.envelope import START, Entry, Origin, envelope
 from bench import words
 from bench.organisation import Organisation, Row, build, made_id
