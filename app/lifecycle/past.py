@@ -46,7 +46,8 @@ def known(at: str) -> str:
     return f"""(
   SELECT v.item_id AS id, v.version, v.state, v.cycle, v.ledger_id, v.source_type, v.category, v.severity,
     v.confidentiality, v.major_kind, v.mode, v.lead_unit_id, v.responsible_unit_id, v.accountable_leader_ids, v.due_on,
-    v.due_sort, v.blue_from, v.yellow_from, v.red_from, v.progress_percent, v.registered_at, v.completed_at, v.closed_at,
+    v.due_sort, v.blue_from, v.yellow_from, v.red_from, v.progress_percent, v.original_due_on,
+    v.measures_total, v.measures_done, v.submission_no, v.registered_at, v.completed_at, v.closed_at,
     coalesce(v.registered_at, '{FAR_INSTANT.isoformat()}') AS registered_sort, v.valid_from AS updated_at,
     CASE WHEN v.registered_at IS NOT NULL THEN t.number END AS number, t.external_system, t.external_id,
     CASE WHEN t.id IS NULL THEN g.finder_person_id ELSE t.finder_person_id END AS finder_person_id,

@@ -21,6 +21,7 @@ CHANGES = {
     "item_version": "state = 'closed'",
     "item_text": "title = '无'",
     "item_gone": "finder_person_id = NULL",
+    "outcome_gone": "amount_fen = 0",
     "item_unit_span": "part = 'lead'",
     "item_person_span": "person_id = gen_random_uuid()",
 }
@@ -39,6 +40,7 @@ ONE_ROW_EACH = (
          0, 0, 0, 0)""",
     "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
     "INSERT INTO item_gone VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid())",
+    "INSERT INTO outcome_gone VALUES (gen_random_uuid(), gen_random_uuid(), 'physical', NULL, 1, now(), now())",
     "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
     "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",
 )

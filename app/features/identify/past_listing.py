@@ -17,10 +17,11 @@ from typing import Any, Final
 from app.access.authenticate import ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, then
 from app.core.clock import beijing_date
-from app.features.identify.listing import SORTS, Query, rows_sql, summary
+from app.features.identify.listing import SORTS, Query, rows_sql
 from app.lifecycle.filters import filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql, overdue_days_sql
 from app.lifecycle.past import TITLE, UNMASKED, known
+from app.lifecycle.summaries import summary
 
 _AT: Final = "$6::timestamptz"
 _DAY: Final = "$7::date"

@@ -3,25 +3,73 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from app.core.enums import LabelledEnum
-from app.core.fields import Instant
+from app.core.asof import AsOf
+from app.core.errors import Text
+from app.core.fields import Day, Instant
+from app.core.messages import refusal
 from app.core.models import Out
+from app.lifecycle.filter_query import ItemFilters
 from app.lifecycle.schemas import ItemSummary
+from app.metrics.definitions import BY_CODE, Basis, Grain
+from app.metrics.grouping import By
+
+MOST_METRICS = 12
+MOST_KEYS = 2
 
 
-class Grain(LabelledEnum):
-    """What is counted."""
+def _codes(text: str) -> str:
+    named = text.split(",")
+    if len(named) > MOST_METRICS:
+        raise refusal("too_many_values", Text("取值过多", "Too many values"))
+    if not set(named) <= set(BY_CODE):
+        raise refusal("unknown_code", Text("含有未定义的代码", "Contains an undefined code"))
+    return ",".join(dict.fromkeys(named))
 
-    PROBLEM = "problem", "问题", "Problems"
-    MEASURE = "measure", "措施", "Measures"
-    UNIT_SHARE = "unit_share", "单位份额", "An item once for each of its units"
-    SUBMISSION = "submission", "销号申请", "Completion reports"
-    BALLOT = "ballot", "测评票", "Ballots"
+
+def _keys(text: str) -> str:
+    named = text.split(",")
+    if not set(named) <= {*By}:
+        raise refusal("unknown_code", Text("含有未定义的代码", "Contains an undefined code"))
+    if len(named) > MOST_KEYS or len(set(named)) < len(named):
+        raise refusal("too_many_values", Text("最多按两个不同的键分组", "Two different keys at most"))
+    return text
+
+
+Codes = Annotated[str, Field(max_length=400, description="指标代码 · Codes of metrics"), AfterValidator(_codes)]
+Keys = Annotated[
+    str, Field(max_length=60, description="分组键，最多两个 · Keys to group by, two at most"), AfterValidator(_keys)
+]
+
+
+class DashboardQuery(ItemFilters):
+    """Every filter of the item list, and a past moment."""
+
+    as_of: AsOf | None = None
+
+
+class StatisticsQuery(ItemFilters):
+    """Which figures, of what period and moment, over which items, grouped how."""
+
+    metric: Codes
+    group_by: Keys | None = None
+    period_from: Annotated[
+        Day | None, Field(description="期间首日，默认为所在月 · First day of the period; by default the month's")
+    ] = None
+    period_to: Annotated[Day | None, Field(description="期间末日 · Last day of the period")] = None
+    as_of: AsOf | None = None
+
+
+class TrendQuery(ItemFilters):
+    """Which figures over the last months: at each month's end, or of each month."""
+
+    metric: Codes
+    months: Annotated[int, Field(ge=1, le=24, description="月数 · How many months")] = 12
+    as_of: AsOf | None = None
 
 
 class Label(Out):
@@ -34,7 +82,7 @@ class Label(Out):
 class Period(Out):
     """Two Beijing days, both included."""
 
-    model_config = {"populate_by_name": True}
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True, frozen=True, populate_by_name=True)
 
     from_: Annotated[dt.date, Field(alias="from")]
     to: dt.date
@@ -58,15 +106,15 @@ class Figure(Out):
     period: Period | None
     numerator: int | None
     denominator: int | None
-    percent: Annotated[str | None, Field(description="一位小数，四舍五入 · one place, halves away from zero")]
+    percent: Annotated[str | None, Field(description="一位小数，四舍五入 · one decimal place, halves up")]
     suppressed: Annotated[
         bool,
-        Field(description="含敏感事项且不足 3 件，不予显示 · withheld: fewer than 3 with restricted items among them"),
+        Field(description="少于 3 件且含敏感事项，不予显示 · withheld: fewer than 3 with restricted items among them"),
     ]
     drill: Drill
 
 
-class Scope(Out):
+class CountedOver(Out):
     """What was counted over: everything, or what concerns these units and those below them."""
 
     whole_tree: bool
@@ -81,7 +129,7 @@ class Counted(Out):
 
 
 class Lights(Out):
-    """Open items by the colour of their light."""
+    """Open items by the colour of their light; `none` have no running clock."""
 
     red: Counted
     yellow: Counted
@@ -108,21 +156,28 @@ class Month(Out):
 
 
 class OutcomeTotal(Out):
-    """What rectification has yielded so far, by kind; amounts in fen."""
+    """What rectification has yielded so far, by kind: entries, amounts in fen, quantities, and the items behind them."""
 
     kind: str
     name: Label
-    count: int | None
-    amount_fen: int | None
+    count: int
+    amount_fen: int
+    quantity: int
+    items: int
 
 
-class Dashboard(Out):
-    """Everything the board shows, from one moment."""
+class Envelope(Out):
+    """What every figure of an answer has in common."""
 
     as_of: Annotated[Instant, Field(description="数据截至 · the moment all figures are of")]
     generated_at: Annotated[Instant, Field(description="计算时间，最多 5 秒以前 · at most 5 seconds ago")]
-    scope: Scope
-    filters: dict[str, str]
+    scope: CountedOver
+    filters: Annotated[dict[str, str], Field(description="所用筛选 · the filters in force, as they were given")]
+
+
+class Dashboard(Envelope):
+    """Everything the board shows, from one moment."""
+
     figures: list[Figure]
     lights: Lights
     by_unit: list[Group]
@@ -132,3 +187,57 @@ class Dashboard(Out):
     due_this_week: Figure
     overdue_items: list[ItemSummary]
     outcomes: list[OutcomeTotal]
+
+
+class Cross(Out):
+    """Figures of one combination of keys, in the order of `group_by`."""
+
+    keys: list[str | None]
+    names: list[Label]
+    figures: list[Figure]
+
+
+class Statistics(Envelope):
+    """Figures over all chosen items, and over each group of them."""
+
+    period: Period
+    group_by: list[By]
+    totals: list[Figure]
+    groups: list[Cross]
+
+
+class TrendPoint(Out):
+    """The figures at the end of a month, or of the month for those of a period; the last month may still be running."""
+
+    month: Annotated[str, Field(description="YYYY-MM")]
+    figures: list[Figure]
+
+
+class Trend(Envelope):
+    """Oldest month first."""
+
+    points: list[TrendPoint]
+
+
+class MetricOut(Out):
+    """A definition: what is counted, and of what."""
+
+    code: str
+    version: int
+    label: Label
+    formula: Label
+    grain: Grain
+    basis: Basis
+    sets: Annotated[dict[str, str], Field(description="分子、分母的集合名，用于 set= · names of its sets, for set=")]
+
+
+class Metrics(Out):
+    """Every definition in force; the hash changes whenever any of them does."""
+
+    definitions_hash: str
+    items: list[MetricOut]
+
+
+def label(text: Any) -> Label:
+    """Of anything with both languages."""
+    return Label(zh=text.zh, en=text.en)
