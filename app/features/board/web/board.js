@@ -9,7 +9,7 @@ const LAMPS = [["red", "red"], ["yellow", "yellow"], ["blue", "blue"], ["green",
 const TONES = { closed: "done", in_progress: "open", sustaining: "sustain", overdue_open: "late" };
 const STACKED = ["closed", "in_progress", "sustaining", "overdue_open"];
 const MOST_UNITS = 10;
-const MOST_SLICES = 7;
+const MOST_BARS = 9;
 const asTable = new Set();
 
 // The list behind a figure, as an address of these pages.
@@ -84,12 +84,12 @@ function rates(told) {
   const made = panel("rates", t("rates"));
   if (first) {
     requestAnimationFrame(() => chart.isConnected && charts.draw(chart, charts.gauge(first.percent === null ? null : Number(first.percent)), say(first.label)));
-    made.append(h("div", { class: "gauge" }, chart,
+    const arc = h("div", { class: "gauge" }, chart,
       linked(listOf(first.drill.numerator), { class: "gauge-text", "data-metric": first.metric },
         h("strong", {}, percent(first)), h("span", {}, say(first.label)),
-        h("small", {}, first.suppressed ? t("few") : `${count(first.numerator)} / ${count(first.denominator)}`))));
+        h("small", {}, first.suppressed ? t("few") : `${count(first.numerator)} / ${count(first.denominator)}`)));
+    made.append(h("div", { class: "rates-body" }, arc, h("ul", { class: "rates" }, rows.slice(1).map(rate))));
   }
-  made.append(h("ul", { class: "rates" }, rows.slice(1).map(rate)));
   return made;
 }
 
@@ -141,9 +141,9 @@ function units(told) {
   return charted("units", t("by_unit"), charts.units(stacked), groupTable(told.by_unit));
 }
 
-function slices(name, title, groups) {
+function bars(name, title, groups, tone) {
   const rows = groups.map((group) => ({ name: nameOf(group), count: group.figures[0]?.numerator ?? null, drill: listOf(group.figures[0]?.drill.numerator) }));
-  return charted(name, title, charts.ring(rows.slice(0, MOST_SLICES)), groupTable(groups));
+  return charted(name, title, charts.bars(rows.slice(0, MOST_BARS), tone), groupTable(groups));
 }
 
 function overdue(told) {
@@ -183,5 +183,5 @@ export async function show(place, { fresh, again }) {
     h("h1", { class: "board-title" }, t("board"), h("span", {}, scope), asOf(told)),
     tiles(told),
     h("div", { class: "panels" }, rates(told), months(told), lights(told), units(told), overdue(told),
-      slices("sources", t("by_source"), told.by_source), slices("categories", t("by_category"), told.by_category), outcomes(told))));
+      bars("sources", t("by_source"), told.by_source, "tone-1"), bars("categories", t("by_category"), told.by_category, "tone-2"), outcomes(told))));
 }

@@ -176,32 +176,28 @@ export const units = (rows) => () => {
   };
 };
 
-export const ring = (rows) => () => ({
-  tooltip: { ...base().tooltip, trigger: "item" },
-  legend: legend({
-    bottom: 0,
-    left: "center",
-    type: "scroll",
-    pageIconColor: colour("ink-2"),
-    pageTextStyle: { color: colour("ink-2") },
-    itemGap: size(0.7),
-  }),
-  series: [
-    {
-      type: "pie",
-      radius: ["46%", "72%"],
-      center: ["50%", "43%"],
-      padAngle: 1.5,
-      minAngle: 4,
-      itemStyle: { borderRadius: size(0.2) },
-      label: { color: colour("ink"), fontSize: size(0.82), fontFamily: font(), formatter: ({ value }) => count(value) },
-      labelLine: { length: size(0.5), length2: size(0.4), lineStyle: { color: colour("line") } },
-      data: rows.map((row, place) => ({
-        name: row.name,
-        value: row.count,
-        drill: row.drill,
-        itemStyle: { color: colour(`tone-${(place % 8) + 1}`) },
-      })),
+// One bar for each row, the largest on top, its count behind it.
+export const bars = (rows, tone) => () => {
+  const shown = [...rows].reverse();
+  return {
+    grid: { left: size(0.1), right: size(2.2), top: size(0.2), bottom: size(0.1), containLabel: true },
+    xAxis: { type: "value", show: false },
+    yAxis: {
+      type: "category",
+      data: shown.map((row) => row.name),
+      axisLabel: { ...axisLabel(), color: colour("ink"), width: size(7.2), overflow: "truncate" },
+      axisLine: { show: false },
+      axisTick: { show: false },
     },
-  ],
-});
+    series: [
+      {
+        type: "bar",
+        barWidth: "52%",
+        barMaxWidth: size(1.1),
+        itemStyle: { color: colour(tone), borderRadius: [0, size(0.15), size(0.15), 0] },
+        label: { show: true, position: "right", color: colour("ink"), fontSize: size(0.8), fontFamily: font(), formatter: ({ value }) => count(value) },
+        data: shown.map((row) => ({ value: row.count, drill: row.drill })),
+      },
+    ],
+  };
+};

@@ -3,7 +3,7 @@ import { Refusal, all, get } from "./api.js";
 import { fill, h } from "./dom.js";
 import { count, day, dayOf, moment, t } from "./i18n.js";
 import { lightOf, stateChip } from "./list.js";
-import { categoryName, label, ledgerName, sourceName, unitName } from "./names.js";
+import { categoryName, label, ledgerName, sourceName, unitName, valuesOf } from "./names.js";
 
 const MARK = { passed: "✓", waived: "✓", failed: "✕", not_evaluable: "–", pending: "○" };
 
@@ -67,6 +67,9 @@ function gates(item, readiness) {
 
 function ready(item, readiness) {
   if (!readiness) return null;
+  if (valuesOf("state").find((one) => one.value === item.state)?.terminal) {
+    return section("readiness", t("readiness"), h("p", { class: "ready" }, readiness.guards[0]?.detail ?? t("finished")));
+  }
   const action = readiness.next_action ? label("action", readiness.next_action) : null;
   const said = readiness.ready && action
     ? h("p", { class: "ready is-ready" }, t("ready", { action }))

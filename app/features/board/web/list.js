@@ -78,18 +78,19 @@ function row(item) {
     h("td", {}, lightOf(item.light)),
     h("td", {}, unitName(item.lead_unit_id ?? item.responsible_unit_id)),
     h("td", {}, due),
-    h("td", { class: "figure" }, h("span", { class: "share", vars: { "--share": `${item.progress_percent}%` } }), `${item.progress_percent}%`));
+    h("td", { class: "done" }, h("span", { class: "share", vars: { "--share": `${item.progress_percent}%` } }), `${item.progress_percent}%`));
 }
 
 function pageOf(query, cursor) {
   const asked = new URLSearchParams(query);
   asked.set("limit", PAGE);
+  if (!asked.has("sort")) asked.set("sort", SORTS[0][0]);
   if (cursor) asked.set("cursor", cursor);
   else asked.set("include", "total");
   return get(`v1/items?${asked}`);
 }
 
-const totalText = (page) => t("of_total", { n: "" }) && (page.total_relation === "at_least" || page.total_relation === "gte" ? t("at_least", { n: count(page.total) }) : t("of_total", { n: count(page.total) }));
+const totalText = (page) => (page.total_relation === "gte" ? t("at_least", { n: count(page.total) }) : t("of_total", { n: count(page.total) }));
 
 export async function show(place, { query, fresh, again }) {
   if (again) return; // a list somebody reads does not move under their eyes

@@ -1,7 +1,7 @@
 // Signing in, and setting a password of one's own where somebody else chose it.
 import { changePassword, signIn } from "./api.js";
 import { fill, h } from "./dom.js";
-import { t } from "./i18n.js";
+import { english, speak, t } from "./i18n.js";
 
 function field(name, text, type, complete) {
   const input = h("input", { id: name, name, type, autocomplete: complete, required: true, maxlength: 1000 });
@@ -37,7 +37,8 @@ export function show(place, done, note) {
     if (told.must_change_password) own(place, name.input.value.trim(), word.input.value, done);
     else await done();
   }
-  fill(place, h("div", { class: "login-page" }, form(t("sign_in"), [name, word], note || t("tagline"), submit)));
+  const other = h("button", { class: "quiet", type: "button", onclick: () => { speak(english() ? "zh-CN" : "en"); show(place, done); } }, english() ? "中文" : "English");
+  fill(place, h("div", { class: "login-page" }, h("div", {}, form(t("sign_in"), [name, word], note || t("tagline"), submit), h("p", { class: "login-end" }, other))));
   name.input.focus();
 }
 
@@ -50,6 +51,6 @@ function own(place, username, before, done) {
     await signIn(username, first.input.value);
     await done();
   }
-  fill(place, h("div", { class: "login-page" }, form(t("set_password"), [first, second], t("must_change"), submit)));
+  fill(place, h("div", { class: "login-page" }, h("div", {}, form(t("set_password"), [first, second], t("must_change"), submit))));
   first.input.focus();
 }
