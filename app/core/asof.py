@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from app.core import clock
 from app.core.db import WRITE_SECONDS
@@ -29,13 +29,8 @@ def _rfc_3339(value: Any) -> Any:
     return value
 
 
-AsOf = Annotated[
-    Instant,
-    BeforeValidator(_rfc_3339),
-    Field(
-        description="截至时点：按当时的情形答复，至少在 10 秒以前 · As it was at this instant, at least 10 seconds back"
-    ),
-]
+AsOf = Annotated[Instant, BeforeValidator(_rfc_3339)]
+AS_OF: Final = "截至时点：按当时的情形答复，至少在 10 秒以前 · As it was at this instant, at least 10 seconds back"
 
 
 def require_settled(as_of: datetime, db_now: datetime) -> None:

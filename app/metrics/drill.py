@@ -5,24 +5,46 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from app.metrics.definitions import BY_CODE, Basis, Metric, Part
+from app.metrics.definitions import BY_CODE, Basis, Counting, Metric, Part
 from app.metrics.grouping import By, Grouping
+from app.metrics.sets import Terms
 
 ITEMS: Final = "/v1/items"
 Period = tuple[date, date]
 
 
-def named_set(text: str) -> tuple[Metric, Part] | None:
+class NamedSet(NamedTuple):
+    """One half of a metric, as a set of items."""
+
+    metric: Metric
+    counting: Counting
+
+
+def named_set(text: str) -> NamedSet | None:
     """The set `{metric}.{part}` names; None for anything else."""
     code, _, half = text.partition(".")
     metric = BY_CODE.get(code)
-    if metric is None or half not in {*Part}:
-        return None
-    part = Part(half)
-    return None if metric.counting(part) is None else (metric, part)
+    counting = None if metric is None or half not in {*Part} else metric.counting(Part(half))
+    return None if metric is None or counting is None else NamedSet(metric, counting)
+
+
+def set_name(metric: Metric, part: Part) -> str:
+    """What `named_set` takes apart again."""
+    return f"{metric.code}.{part}"
+
+
+def set_condition(name: str, day: str) -> str:
+    """The set as a condition on `i`, with {0} for the period's two days; `day` is an expression for the day it is of.
+
+    Raises ValueError for what names no set.
+    """
+    found = named_set(name)
+    if found is None:
+        raise ValueError(name)
+    return f"({found.counting.condition(Terms(day, '{0}::date[]'))} AND {{0}}::date[] IS NOT NULL)"
 
 
 def month_days(month: str) -> Period:
@@ -37,7 +59,7 @@ def address(
     """None where the figure has no such part."""
     if metric.counting(part) is None:
         return None
-    query = {**filters, "set": f"{metric.code}.{part}"}
+    query = {**filters, "set": set_name(metric, part)}
     if metric.basis is Basis.PERIOD and period is not None:
         query |= {"period_from": period[0].isoformat(), "period_to": period[1].isoformat()}
     if as_of is not None:

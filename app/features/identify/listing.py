@@ -7,7 +7,7 @@ planner starts; the reach last seen is tried first and checked against what the 
 # ruff: noqa: S608 - SQL here is put together from constants of this module; values are always parameters
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -20,10 +20,19 @@ from app.lifecycle.derived import NO_NUMBER
 from app.lifecycle.filters import filters_now
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL
 from app.lifecycle.summaries import PAGE_COLUMNS, holders_sql, summary
+from app.metrics.drill import set_condition
 from app.tables.item import FAR, FAR_INSTANT
 
 UNMASKED: Final = restricted_predicate("i", CTE_SEALED)
-FILTERS: Final = filters_now("$4::date", CTE_SEALED)
+_DAY: Final = "$4::date"
+FILTERS: Final = filters_now(_DAY, CTE_SEALED)
+SET: Final = "set "
+"""Begins the name of a filter that keeps what a figure counted."""
+
+
+def condition(filters: Mapping[str, str], name: str, day: str) -> str:
+    """The condition of a filter, with {0} for its value."""
+    return set_condition(name.removeprefix(SET), day) if name.startswith(SET) else filters[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     """
     order = SORTS[sort]
     where = [predicate(shape, "i", CTE)]
-    where += [FILTERS[name].format(f"${6 + position}") for position, name in enumerate(filters)]
+    where += [condition(FILTERS, name, _DAY).format(f"${6 + position}") for position, name in enumerate(filters)]
     base = " AND ".join(where)
     first = 6 + len(filters)
     direction = "ASC" if keyset.startswith("asc") else "DESC"

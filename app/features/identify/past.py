@@ -24,7 +24,10 @@ FIND: Final = f"""{ACTOR_CTE}
 SELECT actor.*, clock_timestamp() AS db_now, i.id, i.version, {TITLE} AS title, {UNMASKED} AS unmasked
 FROM actor LEFT JOIN {known(_AT)} i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", CTE, then(_AT))}
 """
-MADE: Final = "SELECT created_at FROM item WHERE id = $1"
+OLDER: Final = """
+SELECT EXISTS (SELECT FROM item WHERE id = $1 AND created_at <= $2)
+  AND NOT EXISTS (SELECT FROM item_version WHERE item_id = $1 AND valid_from <= $2)
+"""
 
 
 async def one(request: Request, db: Database, item_id: UUID | None, as_of: datetime) -> ItemOut:
@@ -33,14 +36,11 @@ async def one(request: Request, db: Database, item_id: UUID | None, as_of: datet
     actor = actor_from_row(row, request.scope["rectify.language"])
     if row is None or item_id is None:
         raise Problem("not_found")
-    if row["id"] is None:
-        # An item older than the versions has a past that nobody can tell; anything else was not there.
-        made = await db.fetchval(MADE, item_id)
-        if made is None or made > as_of or not await item_in_scope(db, actor, item_id):
-            raise Problem("not_found")
+    if row["id"] is None and not (await db.fetchval(OLDER, item_id, as_of) and await item_in_scope(db, actor, item_id)):
+        raise Problem("not_found")
     require(actor, Permission.ITEM_READ)
     require_settled(as_of, row["db_now"])
-    if row["id"] is None:
+    if row["id"] is None:  # there already, but older than the first version kept of it
         raise Problem("as_of_not_kept")
     async with db.snapshot() as reader:
         return await item_then(reader, dict(row), as_of)

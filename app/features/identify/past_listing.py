@@ -17,7 +17,7 @@ from typing import Any, Final
 from app.access.authenticate import ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, then
 from app.core.clock import beijing_date
-from app.features.identify.listing import SORTS, Query, rows_sql
+from app.features.identify.listing import SORTS, Query, condition, rows_sql
 from app.lifecycle.filters import filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql, overdue_days_sql
 from app.lifecycle.past import TITLE, UNMASKED, known
@@ -44,17 +44,19 @@ class Walk:
     without: str = ""
 
 
-_REGISTERED: Final = "i.registered_at IS NOT NULL AND i.{column} < '{none}'"
+_DUE_NONE: Final = f"'{SORTS['due_on'].literal}'"
+_NUMBER_NONE: Final = f"'{SORTS['number'].literal}'"
+_UNREGISTERED: Final = "i.registered_at IS NULL"
 WALKS: Final = {
-    "due_on": Walk("due_sort", "id", f"i.due_sort < '{SORTS['due_on'].literal}'", f"i.due_sort = '{SORTS['due_on'].literal}'"),
+    "due_on": Walk("due_sort", "id", f"i.due_sort < {_DUE_NONE}", f"i.due_sort = {_DUE_NONE}"),
     "updated_at": Walk("updated_at", "id"),
-    **{
-        name: Walk(
-            column, "walk_id", _REGISTERED.format(column=column, none=SORTS[name].literal), "i.registered_at IS NULL"
-        )
-        for name, column in (("registered_at", "walk_registered"), ("number", "walk_number"))
-    },
-}  # fmt: skip
+    "registered_at": Walk(
+        "walk_registered", "walk_id", f"i.registered_at IS NOT NULL AND i.walk_registered <= {_AT}", _UNREGISTERED
+    ),
+    "number": Walk(
+        "walk_number", "walk_id", f"i.registered_at IS NOT NULL AND i.walk_number < {_NUMBER_NONE}", _UNREGISTERED
+    ),
+}
 
 
 @lru_cache(maxsize=512)
@@ -66,7 +68,7 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     """
     walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
     where = [predicate(shape, "i", CTE, _THEN)]
-    where += [_FILTERS[name].format(f"${_FIRST + position}") for position, name in enumerate(filters)]
+    where += [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
     base = " AND ".join(where)
     last = _FIRST + len(filters)
     direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")

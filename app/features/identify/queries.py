@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from app.access.actor import Actor
 from app.access.authenticate import Credential, actor_from_row, authenticate, credential_of
@@ -17,14 +17,16 @@ from app.access.guarding import require
 from app.access.permissions import Permission
 from app.access.scope import Shape, shape_for
 from app.core import clock
-from app.core.asof import AsOf, require_settled
+from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
 from app.core.enums import LabelledEnum
-from app.core.errors import CATALOGUE, Fault, Problem
+from app.core.errors import CATALOGUE, Fault, Problem, Text
+from app.core.fields import Day
 from app.core.http import Request
+from app.core.messages import refusal
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
 from app.features.identify import past_listing
-from app.features.identify.listing import Query, arguments, keyset_of, page_sql, tail_follows
+from app.features.identify.listing import SET, Query, arguments, keyset_of, page_sql, tail_follows
 from app.features.identify.schemas import DuplicateCandidate
 from app.lifecycle.duplicates import candidates
 from app.lifecycle.filter_query import ItemFilters, chosen
@@ -32,6 +34,17 @@ from app.lifecycle.filters import ONLY_NOW
 from app.lifecycle.gather import read_items
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.view import ITEM_SQL, item_out
+from app.metrics.definitions import Basis
+from app.metrics.drill import named_set
+
+_NO_SET: Final = Text("period_from、period_to 须与 set 同用", "period_from and period_to go with set")
+_NO_PERIOD: Final = Text("该集合须给出期间的首日和末日", "This set needs the first and last day of its period")
+
+
+def _set(text: str) -> str:
+    if named_set(text) is None:
+        raise refusal("unknown_code", Text("含有未定义的代码", "Contains an undefined code"))
+    return text
 
 
 class ItemSort(LabelledEnum):
@@ -52,10 +65,35 @@ class ItemQuery(ItemFilters, PageQuery):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    as_of: AsOf | None = None
+    set: (
+        Annotated[
+            str,
+            Field(max_length=80, description="指标的集合，如 closure_rate.numerator · What a figure counted"),
+            AfterValidator(_set),
+        ]
+        | None
+    ) = None
+    period_from: Annotated[Day | None, Field(description="集合的期间首日 · First day of the set's period")] = None
+    period_to: Annotated[Day | None, Field(description="集合的期间末日 · Last day of the set's period")] = None
+    as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
     sort: Annotated[ItemSort, Field(description="排序，前加 - 倒序 · Order; a minus reverses it")] = (
         ItemSort.UPDATED_AT_DESC
     )
+
+
+def _named(query: ItemQuery) -> list[tuple[str, Any]]:
+    """Every filter with its value, the set of a figure among them."""
+    if query.set is None:
+        if query.period_from is not None or query.period_to is not None:
+            raise Problem("validation_failed", faults=[Fault("set_missing", _NO_SET, parameter="query.set")])
+        return chosen(query)
+    found = named_set(query.set)
+    if found is not None and found.metric.basis is Basis.PERIOD:
+        missing = [name for name in ("period_from", "period_to") if getattr(query, name) is None]
+        if missing:
+            faults = [Fault("missing", _NO_PERIOD, parameter=f"query.{name}") for name in missing]
+            raise Problem("validation_failed", faults=faults)
+    return [*chosen(query), (f"{SET}{query.set}", [query.period_from, query.period_to])]
 
 
 _reach: dict[str, Shape] = {}
@@ -68,7 +106,7 @@ async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor)
     Raises invalid_cursor, and for the past forbidden, as_of_too_recent and as_of_not_combinable.
     """
     credential = credential_of(request)
-    named = chosen(query)
+    named = _named(query)
     after = None if query.cursor is None else cursor.decode(query.cursor)
     wanted = Query(
         filters=tuple(name for name, _ in named),

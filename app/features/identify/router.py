@@ -22,7 +22,7 @@ from app.access.guarding import (
 from app.access.permissions import Permission
 from app.access.scope import items_in_scope
 from app.core import clock
-from app.core.asof import AsOf
+from app.core.asof import AS_OF, AsOf
 from app.core.etag import item_etag, not_modified, past_etag
 from app.core.http import Reply, StrictRoute, call_of, respond, unchanged
 from app.core.openapi import ETAG, IF_MATCH, problem_responses
@@ -43,6 +43,7 @@ Reading = Annotated[ItemReading, Depends(item_reading(Permission.ITEM_READ))]
 ValidateOnly = Annotated[bool, Query(description="只校验，不写入 · Checks everything, writes nothing")]
 _PAST: Final = "private, max-age=300"
 """The past stays, but who may read it does not, nor do words that are redacted: so not for longer than five minutes."""
+AsOfQuery = Annotated[AsOf | None, Query(description=AS_OF)]
 _ITEMS: Final[list[str | Enum]] = ["items"]
 
 
@@ -60,7 +61,7 @@ class ItemPage(PageOf[ItemSummary]):
     openapi_extra=ETAG,
 )
 @checks_itself(Permission.ITEM_READ)
-async def get_item(request: Request, item_id: ItemId, as_of: Annotated[AsOf | None, Query()] = None) -> Response:
+async def get_item(request: Request, item_id: ItemId, as_of: AsOfQuery = None) -> Response:
     """Caller, scope and item in one statement; 304 while neither the item, the day nor the caller's access changed.
 
     With `as_of` the item as it was at that moment, to a caller of today; nobody moves it there and nothing can be done.

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.core.asof import AsOf
+from app.core.asof import AS_OF, AsOf
 from app.core.errors import Text
 from app.core.fields import Day, Instant
 from app.core.messages import refusal
@@ -49,7 +49,7 @@ Keys = Annotated[
 class DashboardQuery(ItemFilters):
     """Every filter of the item list, and a past moment."""
 
-    as_of: AsOf | None = None
+    as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
 
 
 class StatisticsQuery(ItemFilters):
@@ -61,7 +61,7 @@ class StatisticsQuery(ItemFilters):
         Day | None, Field(description="期间首日，默认为所在月 · First day of the period; by default the month's")
     ] = None
     period_to: Annotated[Day | None, Field(description="期间末日 · Last day of the period")] = None
-    as_of: AsOf | None = None
+    as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
 
 
 class TrendQuery(ItemFilters):
@@ -69,7 +69,7 @@ class TrendQuery(ItemFilters):
 
     metric: Codes
     months: Annotated[int, Field(ge=1, le=24, description="月数 · How many months")] = 12
-    as_of: AsOf | None = None
+    as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
 
 
 class Label(Out):

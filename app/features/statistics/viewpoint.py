@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.access.actor import Actor
 from app.access.permissions import Permission
 from app.core import clock
-from app.core.asof import require_settled
+from app.core.asof import AGE, require_settled
 from app.core.db import Reader
 from app.core.errors import CATALOGUE, Fault, Problem
 from app.features.statistics.schemas import CountedOver
@@ -41,14 +41,20 @@ class Viewpoint:
         """Every parameter, of one moment and period."""
         return {**self.values, "day": clock.beijing_date(as_of), "at": as_of, "period": list(period)}
 
+    def ended(self, end: datetime, as_of: datetime) -> Viewpoint:
+        """As it was at an end, or as it is where that has not come, or too short ago to be asked for."""
+        if end >= as_of or (self.past is None and end > as_of - AGE):
+            return self
+        return replace(self, domain=replace(self.domain, past=True), past=end)
+
 
 def _hashable(value: Any) -> Hashable:
     return tuple(value) if isinstance(value, list) else value
 
 
-def viewpoint(actor: Actor, query: ItemFilters, past: datetime | None) -> Viewpoint:
+def viewpoint(actor: Actor, query: ItemFilters, past: datetime | None, *, over_time: bool = False) -> Viewpoint:
     """Raises as_of_not_combinable for filters that make sense for the present alone."""
-    if past is not None:
+    if past is not None or over_time:
         _refuse_only_now(query)
     named = chosen(query)
     return Viewpoint(
@@ -64,7 +70,9 @@ def viewpoint(actor: Actor, query: ItemFilters, past: datetime | None) -> Viewpo
             **{f"f{place}": value for place, (_, value) in enumerate(named)},
         },
         filters=given(query),
-        scope=CountedOver(whole_tree=actor.whole_tree, unit_ids=[] if actor.whole_tree else sorted(actor.reading_units)),
+        scope=CountedOver(
+            whole_tree=actor.whole_tree, unit_ids=[] if actor.whole_tree else sorted(actor.reading_units)
+        ),
         past=past,
     )
 
