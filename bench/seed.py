@@ -227,9 +227,11 @@ class _Maker:
     def _lived(self, row: Row, number: int, batch: _Batch) -> Row:
         """What the item has come to; its versions and what happened on the way go into the batch."""
         bureau = self.random.choice(self.organisation.bureaus)
-        born = self.now - timedelta(minutes=self.random.randrange(1440, 2 * 365 * 1440))
+        # Midnight UTC of a Beijing day may lie ahead, and lives only come up to the present.
+        present = self.now - timedelta(days=1)
+        born = present - timedelta(minutes=self.random.randrange(1440, 2 * 365 * 1440))
         start = row | {"created_at": born, "accountable_leader_ids": [self.organisation.people[bureau][2]]}
-        life = tell(self.random, start, self.organisation.people[bureau], self.now)
+        life = tell(self.random, start, self.organisation.people[bureau], present)
         ends = [at for at, _ in life.versions[1:]] + [FOREVER]
         for version, ((at, columns), end) in enumerate(zip(life.versions, ends, strict=True), start=1):
             key = {"item_id": row["id"], "version": version, "valid_from": at, "valid_to": end}

@@ -6,17 +6,20 @@ from enum import Enum
 from hashlib import blake2s
 from json import dumps
 from typing import Annotated, Any, Final
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from app.access.actor import Actor
-from app.access.guarding import permit
+from app.access.guarding import Writing, permit, writing
 from app.access.permissions import Permission
 from app.core.etag import not_modified
-from app.core.http import Reply, StrictRoute, respond, unchanged
+from app.core.http import Reply, StrictRoute, call_of, respond, unchanged
 from app.core.openapi import problem_responses
-from app.features.statistics import queries, schemas
+from app.core.paging import cursor_for, page_links
+from app.features.statistics import commands, frozen, queries, schemas
+from app.features.statistics import snapshot_schemas as snapshot
 from app.features.statistics.dashboard import dashboard
 from app.features.statistics.definitions import metrics_in_force
 from app.features.statistics.viewpoint import viewpoint
@@ -24,6 +27,8 @@ from app.features.statistics.viewpoint import viewpoint
 router = APIRouter(route_class=StrictRoute, prefix="/v1")
 
 Reading = Annotated[Actor, Depends(permit(Permission.ITEM_READ))]
+Freezing = Annotated[Writing, Depends(writing(Permission.SNAPSHOT_MAKE))]
+SnapshotId = Annotated[UUID, Path(description="固化数据 id · the id of the snapshot")]
 _TAGS: Final[list[str | Enum]] = ["statistics"]
 _MOVING: Final = frozenset({"as_of", "generated_at"})
 
@@ -106,3 +111,65 @@ async def get_trend(request: Request, actor: Reading, query: Annotated[schemas.T
     view = viewpoint(actor, query, query.as_of, over_time=True)
     state = request.app.state
     return _answered(request, await queries.trend(state.db, state.figures, view, actor.stamp, query))
+
+
+@router.get(
+    "/snapshots",
+    operation_id="listSnapshots",
+    tags=_TAGS,
+    summary="固化数据列表 · Frozen figures",
+    response_model=snapshot.SnapshotPage,
+)
+async def list_snapshots(
+    request: Request, actor: Reading, query: Annotated[snapshot.SnapshotQuery, Query()]
+) -> Response:
+    """Of the units the caller reads everything of, oldest period first, amendments after what they amend."""
+    call = call_of(request)
+    cursor = cursor_for(call, request.app.state.cursor_key)
+    async with request.app.state.db.snapshot() as reader:
+        page = await frozen.snapshots(reader, actor, query, cursor)
+    return respond(Reply(200, page, headers=page_links(call, page.next_cursor)))
+
+
+@router.post(
+    "/snapshots",
+    operation_id="createSnapshot",
+    tags=_TAGS,
+    summary="固化一个月或一个季度 · Freeze a month or a quarter",
+    status_code=201,
+    response_model=snapshot.SnapshotOut,
+    responses=problem_responses("not_found", "as_of_too_recent", "too_many_groups", "conflict"),
+)
+async def create_snapshot(write: Freezing, body: snapshot.SnapshotIn) -> Response:
+    """As everything was at 24:00 of the last day in China, whenever this is asked; never changed by what comes later."""
+    made = await commands.frozen(write.db, write.actor, body)
+    return await write.run(lambda tx: commands.store(tx, write, body, made))
+
+
+@router.get(
+    "/snapshots/{snapshot_id}",
+    operation_id="getSnapshot",
+    tags=_TAGS,
+    summary="固化数据 · Frozen figures of a period",
+    response_model=snapshot.SnapshotOut,
+    responses=problem_responses("not_found"),
+)
+async def get_snapshot(request: Request, actor: Reading, snapshot_id: SnapshotId) -> Response:
+    """Figures, definitions, hashes, and the checkpoint of the sealed log they were made under."""
+    return respond(Reply(200, await frozen.one(request.app.state.db, actor, snapshot_id)))
+
+
+@router.post(
+    "/snapshots/{snapshot_id}/amendments",
+    operation_id="amendSnapshot",
+    tags=_TAGS,
+    summary="修订固化数据 · Amend frozen figures",
+    status_code=201,
+    response_model=snapshot.SnapshotOut,
+    responses=problem_responses("not_found", "too_many_groups", "conflict", "classified_text"),
+)
+async def amend_snapshot(write: Freezing, snapshot_id: SnapshotId, body: snapshot.AmendmentIn) -> Response:
+    """The period's figures once more, by what is known now, as a further revision with its reason; the frozen one stays."""
+    of = await frozen.one(write.db, write.actor, snapshot_id)
+    made = await commands.amended(write.db, write.actor, of)
+    return await write.run(lambda tx: commands.store_amendment(tx, write, of, body, made))
