@@ -17,7 +17,7 @@ from app.trail.positions import assign_positions
 from app.trail.seal import Sealer
 from tests.make.world import World, case, world_of
 from tests.support.chromium import NEEDED, Page, browser
-from tests.support.database import Server, clone
+from tests.support.database import Clone, Server, clone
 from tests.support.listening import listening
 from tests.support.service import settings_for
 
@@ -52,9 +52,14 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-async def site(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+def site_database(server: Server, template: str) -> Clone:
+    return clone(server, template)
+
+
+@pytest.fixture(scope="module")
+async def site(site_database: Clone, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     var = tmp_path_factory.mktemp("browser")
-    app = create_app(settings_for(clone(server, template).app_url, var), works=True)
+    app = create_app(settings_for(site_database.app_url, var), works=True)
     async with listening(app) as (url, _):
         world = await world_of(app)
         for state in ("registered", "planning", "rectifying", "verifying"):

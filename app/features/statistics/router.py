@@ -16,7 +16,7 @@ from app.access.guarding import Writing, permit, writing
 from app.access.permissions import Permission
 from app.core.etag import not_modified
 from app.core.http import Reply, StrictRoute, call_of, respond, unchanged
-from app.core.openapi import problem_responses
+from app.core.openapi import ETAG, problem_responses
 from app.core.paging import cursor_for, page_links
 from app.features.statistics import commands, frozen, queries, schemas
 from app.features.statistics import snapshot_schemas as snapshot
@@ -59,6 +59,7 @@ def _tagged(request: Request, body: BaseModel, content: str | None = None) -> Re
     tags=_TAGS,
     summary="看板 · The dashboard",
     response_model=schemas.Dashboard,
+    openapi_extra=ETAG,
     responses=problem_responses("as_of_too_recent", "as_of_not_combinable"),
 )
 async def get_dashboard(

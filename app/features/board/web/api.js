@@ -18,14 +18,14 @@ export function whenSignedOut(act) {
   onSignedOut = act;
 }
 
-async function call(method, path, body) {
+async function call(method, path, body, cache = "no-cache") {
   const headers = { "Accept": "application/json", "Accept-Language": language() };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && word) headers["X-CSRF-Token"] = word;
   if (method === "POST" && path !== "v1/auth/session") headers["Idempotency-Key"] = crypto.getRandomValues(new Uint32Array(4)).join("-");
   let answer;
   try {
-    answer = await fetch(path, { method, headers, cache: "no-cache", body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(path, { method, headers, cache, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new Refusal(0, null);
   }
@@ -39,6 +39,9 @@ async function call(method, path, body) {
 }
 
 export const get = (path) => call("GET", path);
+
+// For figures, whose moment is shown beside them: an unchanged answer from the cache would tell an older one.
+export const now = (path) => call("GET", path, undefined, "no-store");
 
 // Every page of a list that is known to be short.
 export async function all(path, most = 1000) {

@@ -1,6 +1,6 @@
 // The board: one answer of GET /v1/dashboard laid out. Nothing is computed here, so nothing can differ from the API.
 import * as charts from "./charts.js";
-import { get } from "./api.js";
+import { now } from "./api.js";
 import { fill, h, lamp } from "./dom.js";
 import { clockTime, count, language, money, say, t } from "./i18n.js";
 import { unitName } from "./names.js";
@@ -167,11 +167,11 @@ const content = (told) => JSON.stringify(told, (name, value) => (name === "as_of
 const asOf = (told) => h("time", { datetime: told.as_of }, `${t("as_of")} ${clockTime(told.as_of)}`);
 
 export async function show(place, { fresh, again }) {
-  const told = await get("v1/dashboard");
+  const told = await now("v1/dashboard");
   if (!fresh()) return;
-  const now = place.querySelector(".board time");
-  if (again && now && drawn === content(told)) {
-    now.replaceWith(asOf(told));
+  const time = place.querySelector(".board time");
+  if (again && time && drawn === content(told)) {
+    time.replaceWith(asOf(told));
     place.firstChild.dataset.asOf = told.as_of;
     return;
   }
