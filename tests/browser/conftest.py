@@ -77,7 +77,7 @@ async def page(site: Site) -> AsyncIterator[Page]:
     async with browser() as tab:
         await tab.size(*WALL)
         yield tab
-        assert [one for one in tab.complaints if "401" not in one] == []
+        assert [one for one in tab.complaints if "401" not in one and "404" not in one] == []
         strangers = {address for address in tab.asked if not address.startswith((site.url, "data:", "about:"))}
         assert strangers == set()
 

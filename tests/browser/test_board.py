@@ -68,7 +68,7 @@ async def test_every_figure_on_the_board_is_the_one_of_the_api(page: Page, site:
 async def test_every_chart_is_also_a_table_of_the_same_figures(page: Page, site: Site) -> None:
     await sign_in(page, site)
     told = await site.dashboard("supervision_office")
-    assert await page.js("document.querySelectorAll('canvas').length") == 5
+    await page.until("document.querySelectorAll('canvas').length === 5")
     await page.js("document.querySelectorAll('.panel-head button').forEach((one) => one.click())")
     rows = await page.js(
         "Object.fromEntries(['months', 'units', 'sources', 'categories'].map((name) => [name,"

@@ -168,12 +168,12 @@ const asOf = (told) => h("time", { datetime: told.as_of }, `${t("as_of")} ${cloc
 
 export async function show(place, { fresh, again }) {
   const told = await now("v1/dashboard");
-  if (!fresh()) return;
+  if (!fresh()) return null;
   const time = place.querySelector(".board time");
   if (again && time && drawn === content(told)) {
     time.replaceWith(asOf(told));
     place.firstChild.dataset.asOf = told.as_of;
-    return;
+    return told.as_of;
   }
   drawn = content(told);
   charts.calm(again);
@@ -184,4 +184,5 @@ export async function show(place, { fresh, again }) {
     tiles(told),
     h("div", { class: "panels" }, rates(told), months(told), lights(told), units(told), overdue(told),
       bars("sources", t("by_source"), told.by_source, "tone-1"), bars("categories", t("by_category"), told.by_category, "tone-2"), outcomes(told))));
+  return told.as_of;
 }

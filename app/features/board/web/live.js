@@ -4,6 +4,8 @@ let timer = null;
 let heard = () => {};
 let told = () => {};
 let waitedFrom = 0;
+let latest = 0;
+let subjects = new Set();
 
 const QUIET_MS = 1200;
 const LONGEST_MS = 5000;
@@ -12,8 +14,13 @@ const AGAIN_MS = 10000;
 function tell() {
   timer = null;
   waitedFrom = 0;
-  heard();
+  const changed = subjects;
+  subjects = new Set();
+  heard(changed);
 }
+
+// When the newest event heard of was recorded; figures from before it are looked at again.
+export const newest = () => latest;
 
 function happened() {
   waitedFrom ||= Date.now();
@@ -28,7 +35,10 @@ function open() {
   source.onopen = () => told("live");
   source.onmessage = (event) => {
     const subject = JSON.parse(event.data);
-    if (subject.subject_kind === "item") happened();
+    latest = Math.max(latest, Date.parse(subject.at));
+    if (subject.subject_kind !== "item") return;
+    subjects.add(subject.subject_id);
+    happened();
   };
   source.addEventListener("problem", () => {
     // The next question to the API says why, and leads to the page for signing in.
@@ -48,7 +58,7 @@ function open() {
   };
 }
 
-// `onChange` is called when something changed, `onState` with live, offline or paused.
+// `onChange` is called with the ids of what changed (none when nobody knows), `onState` with live, offline or paused.
 export function listen(onChange, onState) {
   heard = onChange;
   told = onState;

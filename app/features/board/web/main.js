@@ -15,6 +15,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let me = null;
 let place = null;
 let turn = 0;
+let later = null;
 let state = "paused";
 
 const theme = () => readStored("rectify-theme") ?? (dark.matches ? "dark" : "light");
@@ -32,9 +33,11 @@ function where() {
   return { page: board, name: "board" };
 }
 
-async function render(again = false) {
-  const mine = ++turn;
+async function render(again = false, changed = new Set()) {
   const at = where();
+  if (again && at.id && changed.size && !changed.has(at.id)) return;
+  const mine = ++turn;
+  clearTimeout(later);
   const fresh = () => mine === turn && me !== null;
   const focused = again ? document.activeElement?.getAttribute("href") : null;
   if (!again) {
@@ -44,8 +47,10 @@ async function render(again = false) {
   }
   try {
     await loadNames();
-    await at.page.show(place, { ...at, fresh, again });
+    const asOf = await at.page.show(place, { ...at, fresh, again });
     if (!fresh()) return;
+    // Figures are counted every few seconds for everybody: these may be from before the event that was heard of.
+    if (asOf && Date.parse(asOf) < live.newest()) later = setTimeout(() => render(true), 1500);
     place.dataset.shown = at.name;
     if (focused) place.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     if (!again) scrollTo(0, 0);
@@ -90,7 +95,7 @@ function frame() {
 
 async function enter() {
   me = await get("v1/me");
-  live.listen(() => render(true), (now) => {
+  live.listen((changed) => render(true, changed), (now) => {
     state = now;
     document.getElementById("live")?.replaceWith(mark());
   });
@@ -100,6 +105,7 @@ async function enter() {
 function ask(note) {
   me = null;
   turn += 1;
+  clearTimeout(later);
   live.hush();
   charts.forget();
   forgetNames();
