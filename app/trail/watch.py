@@ -19,7 +19,7 @@ AT_ONCE: Final = 4
 """Of the connections of this process, so many may be busy with telling listeners; the others are for requests."""
 
 MOST: Final = 2000
-"""Listeners of one process: each holds a connection and some 20 kB."""
+"""Listeners of one process: each holds a connection and some 35 kB."""
 MOST_OF_ONE: Final = 100
 """Listeners of one caller: a hall of screens, and not a program that forgets to close."""
 _ANSWERS: Final = 4096

@@ -52,7 +52,7 @@ function panel(name, title, ...children) {
 // A chart and its table are two views of the same rows; the button chooses.
 function charted(name, title, make, table) {
   const chart = h("div", { class: "chart" });
-  const rows = h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": title }, table);
+  const rows = h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": `${title} · ${t("as_table")}` }, table);
   const button = h("button", { class: "quiet", type: "button", onclick: toggle });
   function toggle() {
     if (asTable.has(name)) asTable.delete(name);

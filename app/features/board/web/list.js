@@ -120,7 +120,7 @@ export async function show(place, { query, fresh, again }) {
     h("h1", {}, t("items"), h("span", { class: "total", "data-total": page.total }, totalText(page))),
     filters(query), chips(query),
     page.items.length
-      ? h("div", { class: "table-scroll items-scroll", tabindex: "0", role: "region", "aria-label": t("items") },
+      ? h("div", { class: "table-scroll items-scroll", tabindex: "0", role: "region", "aria-label": t("all_items") },
           h("table", { class: "items" },
             h("thead", {}, h("tr", {}, ["number", "problem", "state", "light", "lead_unit", "due", "progress"].map((key) => h("th", { scope: "col" }, t(key))))), body))
       : h("p", { class: "empty" }, t("no_items")),
