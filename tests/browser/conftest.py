@@ -18,7 +18,7 @@ from app.trail.seal import Sealer
 from tests.make.world import World, case, world_of
 from tests.support.chromium import NEEDED, Page, browser
 from tests.support.database import Clone, Server, clone
-from tests.support.listening import listening
+from tests.support.hearing import listening
 from tests.support.service import settings_for
 
 WALL, PHONE = (1920, 1080), (390, 844)

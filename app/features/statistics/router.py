@@ -59,8 +59,8 @@ def _tagged(request: Request, body: BaseModel, content: str | None = None) -> Re
     tags=_TAGS,
     summary="看板 · The dashboard",
     response_model=schemas.Dashboard,
-    openapi_extra=ETAG,
     responses=problem_responses("as_of_too_recent", "as_of_not_combinable"),
+    openapi_extra=ETAG,
 )
 async def get_dashboard(
     request: Request, actor: Reading, query: Annotated[schemas.DashboardQuery, Query()]
@@ -76,6 +76,7 @@ async def get_dashboard(
     tags=_TAGS,
     summary="指标定义 · Definitions of metrics",
     response_model=schemas.Metrics,
+    openapi_extra=ETAG,
 )
 async def list_metrics(request: Request, _: Reading) -> Response:
     """What every figure counts and of what; a definition that changes its meaning gets a new version."""
@@ -89,6 +90,7 @@ async def list_metrics(request: Request, _: Reading) -> Response:
     summary="统计 · Statistics",
     response_model=schemas.Statistics,
     responses=problem_responses("as_of_too_recent", "as_of_not_combinable", "too_many_groups"),
+    openapi_extra=ETAG,
 )
 async def get_statistics(
     request: Request, actor: Reading, query: Annotated[schemas.StatisticsQuery, Query()]
@@ -106,6 +108,7 @@ async def get_statistics(
     summary="趋势 · The course over months",
     response_model=schemas.Trend,
     responses=problem_responses("as_of_too_recent", "as_of_not_combinable"),
+    openapi_extra=ETAG,
 )
 async def get_trend(request: Request, actor: Reading, query: Annotated[schemas.TrendQuery, Query()]) -> Response:
     """Each month as it was known when it ended; the running month as it is."""

@@ -21,7 +21,7 @@ from app.trail import watch
 from app.trail.watch import LAST_POSITION
 from tests.features.history.world import World, build
 from tests.support.database import Clone
-from tests.support.listening import Ear, hearing, listening
+from tests.support.hearing import Ear, hearing, listening
 from tests.support.organisation import Someone
 from tests.support.service import settings_for
 

@@ -195,7 +195,7 @@ ORACLE: dict[str, tuple[Value, Value | None]] = {
     "rectified_incl_sustained": (lambda i, _: i.state in VERIFIED or reviewed_well(i), lambda i, _: due(i)),
     "overdue_rate": (lambda i, _: is_overdue(i), lambda i, _: i.state in IN_PROGRESS),
     "overdue_open": (lambda i, _: is_overdue(i), None),
-    "overdue_total": (lambda i, _: is_overdue(i) or was_late(i), lambda i, _: due(i)),
+    "overdue_total": (lambda i, _: (is_overdue(i) and i.state not in VERIFIED) or was_late(i), lambda i, _: due(i)),
     "immediate_rate": (
         lambda i, _: i.mode == "immediate" and i.state in VERIFIED, lambda i, _: i.mode == "immediate" and due(i)
     ),

@@ -5,75 +5,18 @@ All moments are in 2026, in China. The quarter is January to March unless a test
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
-from fastapi import FastAPI
 
-from app.core import clock
-from app.features.statistics.fresh import Fresh
-from bench.organisation import Caller
-from bench.seed import World
-from tests.features.identify.ledger_book import Book
-from tests.make.plot import Plot, instant, plot_on
-from tests.support.database import Clone
-from tests.support.service import Serve
-
-Figures = Any
-QUARTER = {"period_from": "2026-01-01", "period_to": "2026-03-31"}
-SPRING = "2026-04-01 10:00"
+from tests.features.statistics.asking import START, Asking
 
 
-@pytest.fixture
-async def told(database: Clone, serve: Serve) -> AsyncIterator[Figures]:
-    """`await told(metric, as_of, steps…)`: numerator, denominator and percent over items with these stories."""
-    plot = await plot_on(database.superuser_url)
-    async with serve(database.app_url) as app:
-        yield _Asking(app, plot)
-    await plot.connection.close()
-
-
-class _Asking:
-    def __init__(self, app: FastAPI, plot: Plot) -> None:
-        self.app = app
-        self.plot = plot
-        self.world: World = plot.world
-        made = plot.world.organisation
-        person = made.people[made.bureaus[0]][2]
-        account = next(row["id"] for row in made.rows["account"] if row["person_id"] == person)
-        made.callers["leader"] = Caller("leader", person, account)
-
-    async def item(self, *steps: str, **columns: Any) -> None:
-        await self.plot.item(*steps, **columns)
-
-    async def ask(self, metric: str, as_of: str = SPRING, caller: str = "whole tree", **params: str) -> dict[str, Any]:
-        self.app.state.figures = Fresh()
-        book = Book(self.app, self.world, [], {}, {}, clock.today())
-        day, hour = as_of.split()
-        moment = instant(day, hour).isoformat().replace("+00:00", "Z")
-        async with book.client(caller) as client:
-            asked = {"metric": metric, "as_of": moment, **QUARTER, **params}
-            answer = await client.get("/v1/statistics", params=asked)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def __call__(self, metric: str, as_of: str = SPRING, **params: str) -> tuple[int, int | None, str | None]:
-        figure = (await self.ask(metric, as_of, **params))["totals"][0]
-        return figure["numerator"], figure["denominator"], figure["percent"]
-
-
-CLOSED = ("2026-01-05 registered", "2026-01-06 assigned due=2026-02-01", "2026-01-20 verifying", "2026-01-25 closing")
-
-
-async def test_nothing_at_all_is_no_percentage(told: Figures) -> None:
+async def test_nothing_at_all_is_no_percentage(told: Asking) -> None:
     assert await told("closure_rate") == (0, 0, None)
     assert await told("on_time_rate_cur") == (0, 0, None)
 
 
-async def test_sets_of_a_moment(told: Figures) -> None:
-    await told.item(*CLOSED, "2026-01-26 closed")
+async def test_sets_of_a_moment(told: Asking) -> None:
+    await told.item(*START, "2026-01-26 closed")
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-03-01", "2026-01-10 rectifying")
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-06-01", "2026-02-10 sustaining")
     await told.item("2026-01-05 registered", "2026-01-09 merged")
@@ -93,16 +36,16 @@ async def test_sets_of_a_moment(told: Figures) -> None:
     assert await told("closure_rate", "2026-04-01 13:00") == (1, 4, "25.0")
 
 
-async def test_a_deadline_lasts_to_the_end_of_its_day_in_china(told: Figures) -> None:
+async def test_a_deadline_lasts_to_the_end_of_its_day_in_china(told: Asking) -> None:
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-03-31")
     assert await told("overdue_open", "2026-03-31 23:59") == (0, None, None)
     assert await told("overdue_open", "2026-04-01 00:01") == (1, None, None)
 
 
-async def test_reported_verified_and_sustained(told: Figures) -> None:
-    await told.item(*CLOSED[:3])
-    await told.item(*CLOSED)
-    await told.item(*CLOSED, "2026-01-26 closed")
+async def test_reported_verified_and_sustained(told: Asking) -> None:
+    await told.item(*START[:3])
+    await told.item(*START)
+    await told.item(*START, "2026-01-26 closed")
     start = ("2026-01-05 registered", "2026-01-06 assigned due=2026-06-01", "2026-01-10 sustaining")
     await told.item(*start)
     await told.item(*start, "2026-03-01 reviewed result=on_track")
@@ -112,7 +55,7 @@ async def test_reported_verified_and_sustained(told: Figures) -> None:
     assert await told("rectified_incl_sustained") == (3, 6, "50.0")
 
 
-async def test_on_time_by_the_original_and_by_the_current_deadline(told: Figures) -> None:
+async def test_on_time_by_the_original_and_by_the_current_deadline(told: Asking) -> None:
     """E15: put off from 10 February to 10 March, reported on 20 February, accepted in April."""
     await told.item(
         "2026-01-05 registered", "2026-01-06 assigned due=2026-02-10", "2026-01-20 registered",
@@ -142,7 +85,7 @@ async def test_on_time_by_the_original_and_by_the_current_deadline(told: Figures
     assert await told("overdue_total", "2026-03-31 10:00") == (2, 5, "40.0")
 
 
-async def test_both_ways_to_reckon_the_closure_rate_of_a_period(told: Figures) -> None:
+async def test_both_ways_to_reckon_the_closure_rate_of_a_period(told: Asking) -> None:
     """Six items: carried over and closed, carried over and open, closed before, reopened and closed again, new, a stranger."""
     await told.item(
         "2025-11-01 registered", "2025-11-02 assigned due=2026-02-01", "2026-01-20 verifying", "2026-02-01 closed"
@@ -171,15 +114,15 @@ async def test_both_ways_to_reckon_the_closure_rate_of_a_period(told: Figures) -
     assert await told("reopened_within") == (2, None, None)
 
 
-async def test_a_closing_on_paper_counts_for_its_own_month_once_it_is_recorded(told: Figures) -> None:
+async def test_a_closing_on_paper_counts_for_its_own_month_once_it_is_recorded(told: Asking) -> None:
     """E43: decided on 30 January, recorded on 18 February."""
     january = {"period_from": "2026-01-01", "period_to": "2026-01-31"}
-    await told.item(*CLOSED, "2026-02-18 closed paper=2026-01-30")
+    await told.item(*START, "2026-02-18 closed paper=2026-01-30")
     assert await told("closed_within", "2026-02-01 00:00", **january) == (0, None, None)
     assert await told("closed_within", "2026-02-19 00:00", **january) == (1, None, None)
 
 
-async def test_rebounds_by_cohort(told: Figures) -> None:
+async def test_rebounds_by_cohort(told: Asking) -> None:
     spring = {"period_from": "2025-01-01", "period_to": "2025-03-31"}
     first = ("2025-01-05 registered", "2025-01-06 assigned due=2025-02-01", "2025-01-20 verifying", "2025-02-10 closed")
     await told.item(*first)
@@ -195,43 +138,43 @@ async def test_rebounds_by_cohort(told: Figures) -> None:
     assert await told("rebound_rate", "2026-02-10 09:58", **spring) == (0, 3, "0.0")
 
 
-async def test_measures_are_counted_and_not_averaged(told: Figures) -> None:
+async def test_measures_are_counted_and_not_averaged(told: Asking) -> None:
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-02-01", "2026-01-20 measures done=1 of=1")
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-02-01", "2026-01-20 measures done=1 of=7")
     assert await told("measure_progress") == (2, 8, "25.0")
 
 
-async def test_first_reports_and_returned_reports(told: Figures) -> None:
-    await told.item(*CLOSED[:3], "2026-01-21 judged gate=solved result=passed", "2026-01-25 closing")
+async def test_first_reports_and_returned_reports(told: Asking) -> None:
+    await told.item(*START[:3], "2026-01-21 judged gate=solved result=passed", "2026-01-25 closing")
     await told.item(
-        *CLOSED[:3], "2026-01-21 judged gate=solved result=failed", "2026-01-22 returned", "2026-02-01 verifying",
+        *START[:3], "2026-01-21 judged gate=solved result=failed", "2026-01-22 returned", "2026-02-01 verifying",
         "2026-02-02 judged gate=solved result=passed", "2026-02-03 closing", "2026-02-04 closed",
     )  # fmt: skip
-    await told.item(*CLOSED[:3], "2026-01-21 withdrawn", "2026-02-01 verifying", "2026-02-02 closing")
-    await told.item(*CLOSED[:3], "2026-01-21 judged gate=solved result=failed", "2026-01-22 returned")
-    await told.item(*CLOSED[:3])
+    await told.item(*START[:3], "2026-01-21 withdrawn", "2026-02-01 verifying", "2026-02-02 closing")
+    await told.item(*START[:3], "2026-01-21 judged gate=solved result=failed", "2026-01-22 returned")
+    await told.item(*START[:3])
     # Accepted at once: the first. Judged: the first, second and fourth; withdrawn and pending say nothing.
     assert await told("first_pass_rate") == (1, 3, "33.3")
     # Seven reports, of which those of the second and the fourth came back.
     assert await told("return_rate") == (2, 7, "28.6")
 
 
-async def test_satisfaction_and_its_waiving(told: Figures) -> None:
+async def test_satisfaction_and_its_waiving(told: Asking) -> None:
     await told.item(
-        *CLOSED[:3],
+        *START[:3],
         "2026-01-21 judged gate=people result=passed votes=16+1-3",
         "2026-01-25 closing",
         "2026-01-26 closed",
     )
     await told.item(
-        *CLOSED[:3], "2026-01-21 judged gate=people result=waived", "2026-01-25 closing", "2026-01-26 closed"
+        *START[:3], "2026-01-21 judged gate=people result=waived", "2026-01-25 closing", "2026-01-26 closed"
     )
     await told.item(
-        *CLOSED[:3], "2026-01-21 judged gate=people result=waived", "2026-01-22 judged gate=people result=reopened",
+        *START[:3], "2026-01-21 judged gate=people result=waived", "2026-01-22 judged gate=people result=reopened",
         "2026-01-23 judged gate=people result=passed votes=3+0-0", "2026-01-25 closing", "2026-01-26 closed",
     )  # fmt: skip
     await told.item(
-        *CLOSED[:3],
+        *START[:3],
         "2026-01-21 judged gate=people result=failed votes=0+0-9",
         "2026-01-25 returned",
         "2026-02-01 verifying",
@@ -240,15 +183,15 @@ async def test_satisfaction_and_its_waiving(told: Figures) -> None:
     assert await told("gate_waiver_rate") == (1, 3, "33.3")
 
 
-async def test_the_mode_immediate_has_a_rate_of_its_own(told: Figures) -> None:
+async def test_the_mode_immediate_has_a_rate_of_its_own(told: Asking) -> None:
     start, due = "2026-01-05 registered", "2026-01-06 assigned due=2026-02-01 mode=immediate"
     await told.item(start, due, "2026-01-07 verifying", "2026-01-08 closing")
     await told.item(start, due)
-    await told.item(*CLOSED)
+    await told.item(*START)
     assert await told("immediate_rate") == (1, 2, "50.0")
 
 
-async def test_what_falls_due_in_a_week(told: Figures) -> None:
+async def test_what_falls_due_in_a_week(told: Asking) -> None:
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-04-05")
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-04-06")
     await told.item(
@@ -257,8 +200,8 @@ async def test_what_falls_due_in_a_week(told: Figures) -> None:
     assert await told("due_within", period_from="2026-03-30", period_to="2026-04-05") == (1, None, None)
 
 
-async def test_shares_count_an_item_for_each_unit_at_work_on_it(told: Figures) -> None:
-    await told.item(*CLOSED, "2026-01-26 closed", lead=0, helping=1)
+async def test_shares_count_an_item_for_each_unit_at_work_on_it(told: Asking) -> None:
+    await told.item(*START, "2026-01-26 closed", lead=0, helping=1)
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-03-01", lead=1)
     assert await told("closure_rate") == (1, 2, "50.0")
     assert await told("closure_rate_shared") == (2, 3, "66.7")
@@ -268,7 +211,7 @@ async def test_shares_count_an_item_for_each_unit_at_work_on_it(told: Figures) -
 
 
 @pytest.mark.parametrize("restricted", [True, False])
-async def test_few_items_with_a_restricted_one_among_them_are_withheld(told: Figures, *, restricted: bool) -> None:
+async def test_few_items_with_a_restricted_one_among_them_are_withheld(told: Asking, *, restricted: bool) -> None:
     """E31: for a caller who may not read it, such as a leader who does not answer for it."""
     kind = "restricted" if restricted else "internal"
     await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-03-01", lead=0, confidentiality=kind)
