@@ -12,11 +12,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr, ValidationError
 
+from app import cli_trail
+from app.cli_keys import keys_commands
 from app.settings import Settings
 
 cli = typer.Typer(
     help="整改台账 rectification-ledger", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+cli_trail.register(cli)
 
 
 def main() -> None:
@@ -313,3 +316,6 @@ def doctor() -> None:
         typer.echo(f"{finding.verdict:<5} {finding.check:<12} {finding.detail}")
     if any(finding.verdict is Verdict.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+cli.add_typer(keys_commands(_settings, _database), name="keys")

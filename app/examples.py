@@ -122,6 +122,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "quote": "部分采购合同签订前未经复核。",
     "reason": "审计发现与现场情况一致，按程序办理。",
     "receipt": None,
+    "redacted_fields": [],
     "receiving_body": "市水务局驻局纪检监察组",
     "remarks": "与上年度同类问题一并检查。",
     "revoked_at": None,
@@ -233,6 +234,7 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     },
     "ExternalRef.id": "2026/0152",
     "ExternalRefIn.id": "2026/0152",
+    "FeedCheckpoint": {"size": 1284, "note": _NOTE},
     "FeedEvent.fields": {"lead_unit_id": identifier("lead_unit")},
     "FeedEvent.type": "item.assigned",
     "GateResultOut.checklist": None,
@@ -295,6 +297,27 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "ProblemSolvedIn.money": None,
     "ProgressIn.percent": 60,
     "ReclassifyData": {"reason": "经核实影响范围扩大", "severity": "major"},
+    "Redaction": {
+        "id": identifier("redaction"), "item_id": identifier("item"), "status": "requested", "basis": "consent_withdrawn",
+        "places": [{"kind": "item_field", "field": "source_quote"}], "requested_by": identifier("requested_by"),
+        "requested_by_name": "纪安宁", "requested_at": "2026-03-31T02:30:00Z", "decided_by": None, "decided_by_name": None,
+        "decided_at": None, "version": 1,
+    },
+    "RedactionIn": {
+        "item_id": identifier("item"), "basis": "consent_withdrawn",
+        "places": [
+            {"kind": "item_field", "field": "source_quote"},
+            {"kind": "child", "table": "objection", "id": identifier("objection"), "field": "contact"},
+            {"kind": "file", "evidence_id": identifier("evidence")},
+        ],
+    },
+    "RedactionPreview": {
+        "item_id": identifier("item"),
+        "disclosures": [{"event_id": identifier("event"), "seq": 1, "field": "source_quote"}],
+        "item_fields": ["source_quote"],
+        "records": [{"table": "objection", "id": identifier("objection"), "fields": ["contact"]}],
+        "elsewhere": [],
+    },
     "RegisterData": {"category": "procurement_contract", "severity": "general"},
     "RejectData": {"reason": "佐证只到上月，请补充近期记录后再报。", "to_state": "rectifying"},
     "SatisfiedIn": {
