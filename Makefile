@@ -8,7 +8,7 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint audit clients bench openapi docs lock clean
+.PHONY: help run test fuzz check lint audit clients browser listeners bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,13 @@ check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
 
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)
+
+browser: $(STAMP) ## 在浏览器里试看板 install Chromium where it is missing, test the pages (Debian, root)
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium fonts-noto-cjk; }
+	$(BIN)/python -m pytest tests/browser
+
+listeners: $(STAMP) ## 一千个听者 a thousand idle listeners to the event stream
+	$(BIN)/python -m bench.listeners
 
 bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 	$(BIN)/python -m bench
