@@ -43,7 +43,7 @@ from app.lifecycle.numbers import number_all
 from app.lifecycle.search import write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Action, Confidentiality, State
-from app.lifecycle.told import changed
+from app.lifecycle.told import as_kept, changed
 from app.lifecycle.transitions import BY_ACTION, RULES
 from app.tables.item import Item, ItemOrigin
 from app.trail.envelope import Entry, Head
@@ -147,7 +147,7 @@ def _entry(change: Change, at: datetime) -> Entry:
         subject_id=change.row["id"],
         type=change.event,
         at=at,
-        fields={**change.fields, **changed(change.row, change.changes), **rows},
+        fields={**as_kept(change.fields, change.after), **changed(change.row, change.changes), **rows},
         from_state=change.row["state"],
         to_state=state,
         eff=change.eff,

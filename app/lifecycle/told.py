@@ -18,6 +18,11 @@ IN_THE_BODY: Final = frozenset({"id", "version", "head_hash", "state", "created_
 """Columns the event's body says: subject, seq, leaf hash, state after, and the time of the first and the latest event."""
 
 
+def as_kept(fields: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """A field with the name of a column tells the column: how the request spelled it would not add up to the row."""
+    return {name: after[name] if name in WORDS else value for name, value in fields.items()}
+
+
 def changed(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The fields an event adds for what `changes` makes of the row `before`; empty where nothing becomes different."""
     codes: dict[str, Any] = {}
