@@ -16,10 +16,11 @@ import httpx2
 from app.core.db import Database
 from app.demo.organisation import Organisation, build
 from tests.crash.nemesis import Nemesis
+from tests.lin.checker import violations
 from tests.support.deployment import Deployment
 from tests.support.history import SEALED, History, event_ids, every_fault
 from tests.support.journal import Journal, Op
-from tests.support.load import Client, Stock
+from tests.support.load import Client, Line, Stock
 from tests.support.wire import Wire
 
 CLIENTS = 8
@@ -116,7 +117,7 @@ class Campaign:
         return report
 
     def _client(self, number: int, stock: Stock) -> Client:
-        lines = [Wire(service.port, timeout=3.0) for service in self.deployment.services]
+        lines: list[Line] = [Wire(service.port, timeout=3.0) for service in self.deployment.services]
         random = Random(f"{self.size.seed}/{number}")
         return Client(f"c{number}", random, stock, self.journal, lines[:: 1 if number % 2 else -1])
 
@@ -175,6 +176,7 @@ class Campaign:
             await asyncio.sleep(0.2)
         history = await History.read(url, before)
         report.findings += every_fault(history, self.journal, self.deployment.folder / "notes")
+        report.findings += violations(history, self.journal)
         report.counts, report.hits = self.journal.counts(), self.nemesis.hits()
         report.applied = sum(op.key in history.by_key for op in self.journal.writes("unknown"))
         report.events, report.checkpoints = len(history.events), len(history.checkpoints)

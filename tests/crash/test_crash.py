@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def size() -> Size:
     if len(SMOKE) >= CYCLES:
         return Size(CYCLES, SEED, (1.0, 1.6), SMOKE[:CYCLES])
-    return Size(CYCLES, SEED, (3.0, 8.0))
+    return Size(CYCLES, SEED, (7.0, 13.0))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import psutil
 
 from app.core import embedded_postgres, migrate
 from app.core.embedded_postgres import Embedded
-from app.core.postgres_host import free_port
+from app.core.postgres_host import free_port, programs, service_user
 
 ROOT = Path(__file__).parents[2]
 DURABLE = {"max_connections": "120", "autovacuum_naptime": "10min", "max_wal_size": "1GB"}
@@ -83,8 +83,8 @@ class Cluster:
 
     def pg_ctl(self, *command: str) -> None:
         home = self.folder / "var/pg"
-        user = embedded_postgres.service_user(home)
-        tools = embedded_postgres.programs(home / "data", user)
+        user = service_user(home)
+        tools = programs(home / "data", user)
         told = [str(tools.pg_ctl), *command, "-D", str(home / "data"), "-w", "-t", "60"]
         subprocess.run(told, check=True, cwd=home, stdout=subprocess.DEVNULL, **user.run_as())
 

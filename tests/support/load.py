@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Protocol
 
@@ -55,7 +55,6 @@ class Stock:
     loose: list[Known] = field(default_factory=list)
     flocks: list[list[Known]] = field(default_factory=list)
     working: list[Known] = field(default_factory=list)
-    spare: list[Known] = field(default_factory=list)
     by_id: dict[str, Known] = field(default_factory=dict)
 
     @property
@@ -76,6 +75,17 @@ class Stock:
         stock.flocks = [[await stock.item(code, "registered") for _ in range(5)] for _ in range(flocks)]
         stock.working = [await stock.item(code, "rectifying") for _ in range(working)]
         return stock
+
+    def again(self) -> Stock:
+        """The same as it was laid in, for another copy of the same database."""
+        copied = {key: replace(item) for key, item in self.by_id.items()}
+        return Stock(
+            self.carrier, self.ledger, self.headers,
+            [copied[item.id] for item in self.loose],
+            [[copied[item.id] for item in flock] for flock in self.flocks],
+            [copied[item.id] for item in self.working],
+            by_id=copied,
+        )  # fmt: skip
 
     async def item(self, ledger: str, state: str) -> Known:
         text = words()
