@@ -30,11 +30,12 @@ SEAL_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`load` is how many seconds the clients have before each blow and after each repair."""
+    """Before each blow clients have so many seconds, and more where the machine needs them for `share` acknowledged writes."""
 
     cycles: int
     seed: int
     load: tuple[float, float]
+    share: int
     blows: Sequence[str] = ()
 
 
@@ -125,6 +126,7 @@ class Campaign:
         blows = self.nemesis.blows()
         for number, name in enumerate(self.size.blows or self.nemesis.deck(self.size.cycles), start=1):
             await asyncio.sleep(self.nemesis.random.uniform(*self.size.load))
+            await self._acknowledged(number * self.size.share)
             await blows[name]()
             started = time.monotonic()
             await self.deployment.start()
@@ -139,9 +141,11 @@ class Campaign:
 
     async def _served(self) -> None:
         """Somebody who was asked after the repair has answered."""
-        seen = self.journal.counts()["ok"]
-        while self.journal.counts()["ok"] == seen:  # noqa: ASYNC110 - eight clients may end it
-            await asyncio.sleep(0.02)
+        await self._acknowledged(self.journal.counts()["ok"] + 1)
+
+    async def _acknowledged(self, writes: int) -> None:
+        while self.journal.counts()["ok"] < writes:  # noqa: ASYNC110 - eight clients may end it
+            await asyncio.sleep(0.05)
 
     async def _settle(self, report: Report) -> None:
         """Half of what is unknown is asked for once more, and a hundred of what is known."""

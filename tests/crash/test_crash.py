@@ -28,8 +28,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 def size() -> Size:
     if len(SMOKE) >= CYCLES:
-        return Size(CYCLES, SEED, (1.0, 1.6), SMOKE[:CYCLES])
-    return Size(CYCLES, SEED, (7.0, 13.0))
+        return Size(CYCLES, SEED, (0.5, 1.0), 150, SMOKE[:CYCLES])
+    return Size(CYCLES, SEED, (2.0, 5.0), 1200)
 
 
 @pytest.fixture
@@ -48,5 +48,5 @@ async def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(deployment
     report = await Campaign.on(deployment, size()).run()
     say(str(report))
     assert not report.findings, "\n".join([str(report), *report.findings[:30]])
-    assert report.counts["ok"] >= 100 * CYCLES, str(report)
+    assert report.counts["ok"] >= size().share * CYCLES, str(report)
     assert sum(report.blows.values()) == CYCLES
