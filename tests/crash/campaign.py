@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-import httpx2
-
-from app.core.db import Database
-from app.demo.organisation import Organisation, build
 from tests.crash.nemesis import Nemesis
 from tests.lin.checker import violations
+from tests.support.crowd import organisation, say
 from tests.support.deployment import Deployment
 from tests.support.history import SEALED, History, event_ids, every_fault
 from tests.support.journal import Journal, Op
@@ -63,25 +58,6 @@ class Report:
             f"{self.applied} happened, {self.resolved} resolved by resending; {self.replayed} repeated; {self.events} events "
             f"under {self.checkpoints} checkpoints; slowest repair {slowest:.1f} s; {len(self.findings)} findings"
         )
-
-
-def say(text: str) -> None:
-    """Progress of long runs, for whoever watches with -s."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
-
-
-@asynccontextmanager
-async def organisation(deployment: Deployment) -> AsyncIterator[Organisation]:
-    """The people who call, made by the service itself."""
-    url = f"http://127.0.0.1:{deployment.services[0].port}"
-    database = await Database.open(deployment.cluster.app_url)
-    made = await build(database, lambda: httpx2.AsyncClient(base_url=url, timeout=30))
-    try:
-        yield made
-    finally:
-        await made.close()
-        await database.close()
 
 
 @dataclass

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.campaign import Campaign, Size, say
+from tests.crash.campaign import Campaign, Size
+from tests.support.crowd import say
 from tests.support.deployment import Deployment
 
 CYCLES = int(os.environ.get("RECTIFY_TEST_CRASH_CYCLES", "3"))

@@ -1,15 +1,16 @@
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
-import structlog
 
 from app.main import create_app
 from tests.lin.arena import Prepared
 from tests.make.world import World, world_of
 from tests.support.database import Clone, Server, clone
+from tests.support.quiet import quiet
 from tests.support.service import running, settings_for
+
+__all__ = ["quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,3 @@ async def stepped(server: Server, template: str, tmp_path_factory: pytest.TempPa
         world = await world_of(app)
         yield world
         await world.made.close()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
-    """Broken connections and planted mistakes are reported thousands of times, which costs more than the requests."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()

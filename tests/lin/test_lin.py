@@ -13,9 +13,9 @@ from itertools import product
 
 import pytest
 
-from tests.crash.campaign import say
 from tests.lin.arena import Bout, Prepared, fight, pace
 from tests.support.bugs import BUGS, TRIPWIRES, WITHOUT_TRIPWIRES, planted
+from tests.support.crowd import say
 
 OPS = int(os.environ.get("RECTIFY_TEST_LIN_OPS", "250"))
 SEED = int(os.environ.get("RECTIFY_TEST_SEED", "20261126"))

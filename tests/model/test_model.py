@@ -26,13 +26,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.crash.campaign import say
 from tests.journeys.audit import audit
 from tests.model import moves
 from tests.model.reference import ENDS, MAY_ACT, MOVES, PEOPLE, Item, expected, happen, sees
 from tests.model.requests import Requests, Sent
 from tests.model.service import Service
 from tests.support.bugs import duties_mixed, ignored_version, planted
+from tests.support.crowd import say
 from tests.support.database import Clone
 
 STEPS = int(os.environ.get("RECTIFY_TEST_MODEL_STEPS", "1000"))
@@ -152,9 +152,9 @@ class Life(RuleBasedStateMachine):
         if found:
             self.ask(*found[pick % len(found)], pick)
 
-    @rule(pick=picks)
-    def try_what_duties_forbid(self, pick: int) -> None:
-        found = self.having((409, "separation_of_duties"), pick)
+    @rule(pick=picks, why=st.sampled_from(["separation_of_duties", "guards_unmet", "child_frozen", "not_deletable"]))
+    def try_what_is_refused(self, pick: int, why: str) -> None:
+        found = self.having((409, why), pick)
         if found:
             self.ask(*found[pick % len(found)], pick)
 

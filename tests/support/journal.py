@@ -40,8 +40,9 @@ class Told:
 class Op:
     """One request under one key, however often it was sent; times are seconds of the driver's own clock.
 
-    `if_match` is the version that had to be current. Refused means that every attempt was refused; where the answer of
-    any of them got lost, or said that the service had failed, the outcome is unknown until one says ok.
+    `if_match` is the version that had to be current, `failures` how often the answer was a 5xx. Refused means that
+    every attempt was refused; where the answer of any of them got lost, or said that the service had failed, the outcome
+    is unknown until one says ok.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Op:
     returned: float = FOREVER
     outcome: Outcome = "open"
     attempts: int = 0
+    failures: int = 0
     status: int = 0
     code: str = ""
     told: list[Told] = field(default_factory=list)

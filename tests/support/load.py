@@ -285,6 +285,7 @@ class Client:
     def _told(self, op: Op, answer: Answer) -> bool:
         """Takes an answer down; False where it leaves open what became of the request."""
         if answer.status >= 500:
+            op.failures += 1
             self._doubt(op)
             return False
         if answer.code == "in_flight":
