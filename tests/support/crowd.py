@@ -61,6 +61,11 @@ class Crowd:
     stopped: bool = False
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
+    @property
+    def failures(self) -> int:
+        """How many answers were a 5xx."""
+        return sum(op.failures for op in self.journal.ops)
+
     async def acknowledged(self, more: int = 1) -> None:
         """Until so many more writes were acknowledged."""
         wanted = self.journal.counts()["ok"] + more

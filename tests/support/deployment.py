@@ -167,19 +167,25 @@ class Deployment:
     services: list[Replica] = field(default_factory=list)
     workers: list[Replica] = field(default_factory=list)
 
-    @classmethod
-    def made(
-        cls, tuning: Mapping[str, str] = DURABLE, *, services: int = 2, workers: int = 2, **more: str
-    ) -> Deployment:
-        """`more` are environment variables of every process."""
-        # Not below pytest's own 0700 folder: as root the server runs under another account.
+    @staticmethod
+    def place() -> Path:
+        """Not below pytest's own 0700 folder: as root the server runs under another account."""
         folder = Path(tempfile.mkdtemp(prefix="rectify-crash-"))
         folder.chmod(0o711)
+        return folder
+
+    @classmethod
+    def made(
+        cls, tuning: Mapping[str, str] = DURABLE, *, services: int = 2, workers: int = 2, folder: Path | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Deployment:  # fmt: skip
+        """With a migrated database that runs; `more` are environment variables of every process."""
+        folder = folder or cls.place()
         found = cls(folder, Cluster(folder, tuning))
         found.failpoints.mkdir()
         found.cluster.start()
         migrate.migrate(found.cluster.superuser_url)
-        environment = {**found.environment(), **more}
+        environment = {**found.environment(), **(more or {})}
         for number in range(services):
             port = free_port()
             command = ["serve", "--port", str(port)]
