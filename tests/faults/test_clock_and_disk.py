@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -67,9 +68,8 @@ async def cramped() -> AsyncIterator[Deployment]:
         pytest.skip("only root can mount a small disk")
     folder = Deployment.place()
     (folder / "var").mkdir(mode=0o711)
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0711", "tmpfs", str(folder / "var")]
-    if subprocess.run(mounting, check=False, capture_output=True).returncode != 0:
-        folder.rmdir()
+    if not await asyncio.to_thread(mount, folder / "var"):
+        shutil.rmtree(folder)
         pytest.skip("no small disk can be mounted here")
     deployment = await asyncio.to_thread(Deployment.made, SMALL, services=1, workers=0, folder=folder)
     try:
@@ -77,7 +77,22 @@ async def cramped() -> AsyncIterator[Deployment]:
         yield deployment
     finally:
         await asyncio.to_thread(deployment.close)
-        subprocess.run(["umount", str(folder / "var")], check=False)
+        await asyncio.to_thread(unmount, folder / "var")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def mount(place: Path) -> bool:
+    program = shutil.which("mount")
+    if program is None:
+        return False
+    told = [program, "-t", "tmpfs", "-o", f"size={DISK},mode=0711", "tmpfs", str(place)]
+    return subprocess.run(told, check=False, capture_output=True).returncode == 0
+
+
+def unmount(place: Path) -> None:
+    program = shutil.which("umount")
+    assert program is not None
+    subprocess.run([program, str(place)], check=True)
 
 
 @pytest.mark.skipif(not FULL, reason="a small disk of its own takes half a minute: make faults")
