@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from tests.model import reference as r
 from tests.model.reference import BEFORE_CLOSE_OUT, CHAIN, MOVES, OPEN, Item, Move, enter
 
+__all__ = ["MOVES"]
+
 Unmet = Callable[[Item, str, str], Iterator[str]]
 Then = Callable[[Item, str, str], None]
 WORK = "rectifying sustaining"
