@@ -26,7 +26,7 @@ WAIT_SECONDS = 3
 PARAMETERS = 32_767
 """What one statement of the protocol can carry."""
 WRITE_SECONDS = 5
-"""The longest a write may run: half of the age a past moment must have before it can be asked for (app/trail/past.py)."""
+"""The longest a write may run: half of the age a past moment must have before it can be asked for (app/core/asof.py)."""
 Row = asyncpg.Record
 T = TypeVar("T")
 

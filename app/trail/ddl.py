@@ -11,7 +11,7 @@ from typing import NamedTuple
 from app.core.db import Reader
 
 APP_ROLE = "rectify_app"
-APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field")
+APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field", "item_gone")
 ENDED_ONCE = ("item_version", "item_unit_span", "item_person_span")
 VERSIONED = ("item",)
 GRANTS = {
@@ -30,6 +30,7 @@ GRANTS = {
     "lease": ("SELECT", "INSERT", "UPDATE"),
     "item_version": ("SELECT", "INSERT", "UPDATE"),
     "item_text": ("SELECT", "INSERT", "UPDATE"),
+    "item_gone": ("SELECT", "INSERT"),
     "item_unit_span": ("SELECT", "INSERT", "UPDATE"),
     "item_person_span": ("SELECT", "INSERT", "UPDATE"),
 }

@@ -44,6 +44,7 @@ TABLES: Sequence[Any] = (
     tables.Lease,
     past.ItemVersion,
     past.ItemText,
+    past.ItemGone,
     past.ItemUnitSpan,
     past.ItemPersonSpan,
 )

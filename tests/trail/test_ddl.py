@@ -20,6 +20,7 @@ CHANGES = {
     "redaction": "basis = 'unlawful'",
     "item_version": "state = 'closed'",
     "item_text": "title = '无'",
+    "item_gone": "finder_person_id = NULL",
     "item_unit_span": "part = 'lead'",
     "item_person_span": "person_id = gen_random_uuid()",
 }
@@ -37,6 +38,7 @@ ONE_ROW_EACH = (
        VALUES (gen_random_uuid(), 1, now(), 'infinity', gen_random_uuid(), 'draft', 1, 's', 'internal', 'infinity',
          0, 0, 0, 0)""",
     "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
+    "INSERT INTO item_gone VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid())",
     "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
     "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",
 )

@@ -16,10 +16,9 @@ from uuid import UUID
 
 from app.access.authenticate import ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, restricted_predicate
-from app.lifecycle.create import FAR_INSTANT
 from app.lifecycle.derived import NO_NUMBER
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL, PHASE_SQL
-from app.tables.item import FAR
+from app.tables.item import FAR, FAR_INSTANT
 
 UNMASKED: Final = restricted_predicate("i", CTE_SEALED)
 _IN_UNITS = "EXISTS (SELECT FROM item_unit fu JOIN unit f ON f.id = fu.unit_id WHERE fu.item_id = i.id AND {test})"
@@ -84,15 +83,23 @@ SORTS: Final = {
     "number": Sort("number_sort", "text", NO_NUMBER, NO_NUMBER),
 }
 
-_SUMMARY: Final = f"""
+
+def summary(title: str, light: str, late: str, movers: str) -> str:
+    """The JSON of one row `i`; the arguments are the expressions in which the present and the past differ."""
+    return f"""
 json_build_object('id', i.id, 'number', i.number, 'version', i.version, 'state', i.state, 'phase', {PHASE_SQL},
-  'title', CASE WHEN {UNMASKED} THEN nullif(i.title, '') END, 'ledger_id', i.ledger_id, 'source_type', i.source_type,
+  'title', {title}, 'ledger_id', i.ledger_id, 'source_type', i.source_type,
   'category', i.category, 'severity', i.severity, 'lead_unit_id', i.lead_unit_id,
-  'responsible_unit_id', i.responsible_unit_id, 'mode', i.mode, 'due_on', i.due_on, 'light', {LIGHT_SQL},
-  'overdue_days', {OVERDUE_DAYS_SQL}, 'progress_percent', i.progress_percent, 'cycle', i.cycle,
-  'next_movers', coalesce(mv.list, '[]'),
+  'responsible_unit_id', i.responsible_unit_id, 'mode', i.mode, 'due_on', i.due_on, 'light', {light},
+  'overdue_days', {late}, 'progress_percent', i.progress_percent, 'cycle', i.cycle,
+  'next_movers', {movers},
   'updated_at', to_char(i.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
 """
+
+
+_SUMMARY: Final = summary(
+    f"CASE WHEN {UNMASKED} THEN nullif(i.title, '') END", LIGHT_SQL, OVERDUE_DAYS_SQL, "coalesce(mv.list, '[]')"
+)
 _PAGE_COLUMNS: Final = (
     "i.id, i.number, i.version, i.state, i.title, i.ledger_id, i.source_type, i.category, i.severity, i.lead_unit_id, "
     "i.source_unit_id, i.responsible_unit_id, i.mode, i.due_on, i.blue_from, i.yellow_from, i.red_from, i.light_reasons, "
@@ -115,11 +122,14 @@ moving AS MATERIALIZED (SELECT m.item_id, json_agg(json_build_object('role', m.r
   FROM item_mover m LEFT JOIN holders h ON h.role = m.role AND h.unit_id = m.unit_id
   WHERE m.item_id = ANY(ARRAY(SELECT id FROM page)) GROUP BY m.item_id)
 """
-_ROWS: Final = f"""
-SELECT actor.*, (SELECT count(*) FROM page)::int AS found, page_rows.body, last.sort AS last_sort, last.id AS last_id, {{total}}
+
+
+def rows_sql(shown: str, joins: str, more: str) -> str:
+    """The caller and the JSON of what the CTE `page` holds, `shown` a row; `joins` is what that needs, `more` columns."""
+    return f"""
+SELECT actor.*, (SELECT count(*) FROM page)::int AS found, page_rows.body, last.sort AS last_sort, last.id AS last_id, {more}
 FROM actor
-LEFT JOIN LATERAL (SELECT coalesce(json_agg({_SUMMARY} ORDER BY i.place), '[]')::text AS body FROM page i
-  LEFT JOIN moving mv ON mv.item_id = i.id
+LEFT JOIN LATERAL (SELECT coalesce(json_agg({shown} ORDER BY i.place), '[]')::text AS body FROM page i {joins}
   WHERE i.place <= $5) page_rows ON true
 LEFT JOIN LATERAL (SELECT i.sort, i.id FROM page i WHERE i.place = $5) last ON true
 """
@@ -162,7 +172,8 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
         f"ORDER BY i.{order.column} {direction}, i.id {direction} LIMIT $5 + 1) i)"
     )
     counted = f"(SELECT count(*)::int FROM (SELECT FROM item i WHERE {base} LIMIT 10001) c)" if total else "NULL::int"
-    return f"{ACTOR_CTE}, {page}, {_HOLDERS} {_ROWS.format(total=f'{counted} AS total')}"
+    rows = rows_sql(_SUMMARY, "LEFT JOIN moving mv ON mv.item_id = i.id", f"{counted} AS total")
+    return f"{ACTOR_CTE}, {page}, {_HOLDERS} {rows}"
 
 
 def arguments(query: Query, limit: int) -> Sequence[Any]:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from app.access.actor import Actor
-from app.access.authenticate import actor_from_row, credential_of
+from app.access.authenticate import Credential, actor_from_row, authenticate, credential_of
+from app.access.guarding import require
+from app.access.permissions import Permission
 from app.access.scope import Shape, shape_for
 from app.core import clock
+from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
 from app.core.enums import LabelledEnum
-from app.core.errors import Fault, Problem, Text
+from app.core.errors import CATALOGUE, Fault, Problem, Text
 from app.core.fields import Day, Instant
 from app.core.http import Request
 from app.core.messages import refusal
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
 from app.core.text import fold, query_tokens
+from app.features.identify import past_listing
 from app.features.identify.listing import Query, arguments, keyset_of, page_sql, tail_follows
 from app.features.identify.schemas import DuplicateCandidate
 from app.lifecycle.duplicates import candidates
@@ -122,6 +128,7 @@ class ItemQuery(PageQuery):
     q: (
         Annotated[str, Field(min_length=2, max_length=100, description="编号、标题、描述 · Number, title, text")] | None
     ) = None
+    as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
     sort: Annotated[ItemSort, Field(description="排序，前加 - 倒序 · Order; a minus reverses it")] = (
         ItemSort.UPDATED_AT_DESC
     )
@@ -179,7 +186,10 @@ _REACH_LIMIT = 10_000
 
 
 async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor) -> tuple[Actor, bytes, str | None]:
-    """The caller, the JSON of one page, and the cursor of the next. 401 comes from the same statement."""
+    """The caller, the JSON of one page, and the cursor of the next. 401 comes from the same statement.
+
+    Raises invalid_cursor, and for the past forbidden, as_of_too_recent and as_of_not_combinable.
+    """
     credential = credential_of(request)
     chosen = _filters(query)
     after = None if query.cursor is None else cursor.decode(query.cursor)
@@ -192,42 +202,80 @@ async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor)
         after=None if after is None else (after[0], after[1]),  # type: ignore[arg-type]
         total=query.include == "total",
     )
-    known = f"{credential.account_id or credential.digest}"
+    if query.as_of is None:
+        ask: _Ask = partial(_now, db, credential, wanted)
+        follows = tail_follows(wanted)
+    else:
+        await _refuse_only_now(request, db, query)
+        ask = partial(_then, db, credential, wanted, query.as_of)
+        follows = past_listing.tail_of(wanted) is not None
+    actor, row, shape = await _first(request, f"{credential.account_id or credential.digest}", ask)
+    if query.as_of is not None:
+        require(actor, Permission.ITEM_READ)
+        require_settled(query.as_of, row["db_now"])
+    body, row = await _with_tail(wanted, row, follows=follows, tail=partial(ask, shape))
+    return actor, *_finished(body, row, wanted, cursor)
+
+
+_Ask = Callable[..., Awaitable[Any]]
+"""Given a shape, the first statement of a page; given a number of rows too, that of its tail."""
+
+
+async def _refuse_only_now(request: Request, db: Database, query: ItemQuery) -> None:
+    named = [name for name in past_listing.ONLY_NOW if getattr(query, name) is not None]
+    if not named:
+        return
+    require(await authenticate(db, request), Permission.ITEM_READ)
+    kind = CATALOGUE["as_of_not_combinable"]
+    faults = [Fault("as_of_not_combinable", kind.title, parameter=f"query.{name}") for name in named]
+    raise Problem("as_of_not_combinable", faults=faults)
+
+
+async def _first(request: Request, known: str, ask: _Ask) -> tuple[Actor, Any, Shape]:
+    """The first rows, asked for in the shape that suited this caller last, or again if it suits no more."""
     shape = _reach.get(known, Shape.WALK)
-    actor, row = await _run(request, db, credential, wanted, shape)
+    row = await ask(shape)
+    actor = actor_from_row(row, request.scope["rectify.language"])
     if shape_for(actor) is not shape:
         shape = shape_for(actor)
         if len(_reach) > _REACH_LIMIT:
             _reach.clear()
         _reach[known] = shape
-        actor, row = await _run(request, db, credential, wanted, shape)
-    body, row = await _with_tail(db, credential, wanted, shape, row)
-    return actor, *_finished(body, row, wanted, cursor)
+        row = await ask(shape)
+        actor = actor_from_row(row, request.scope["rectify.language"])
+    return actor, row, shape
 
 
-async def _run(request: Request, db: Database, credential: Any, wanted: Query, shape: Shape) -> tuple[Actor, Any]:
-    sql = page_sql(shape, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
-    row = await db.fetchrow(sql, *credential, *arguments(wanted, wanted.limit))
-    return actor_from_row(row, request.scope["rectify.language"]), row
-
-
-async def _with_tail(db: Database, credential: Any, wanted: Query, shape: Shape, row: Any) -> tuple[str, Any]:
-    """A descending page that ran out of rows with a value is filled from those without one."""
-    if row["found"] > wanted.limit or not tail_follows(wanted):
-        return row["body"], row
+async def _now(db: Database, credential: Credential, wanted: Query, shape: Shape, tail: int | None = None) -> Any:
+    if tail is None:
+        sql = page_sql(shape, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
+        return await db.fetchrow(sql, *credential, *arguments(wanted, wanted.limit))
     sql = page_sql(shape, wanted.filters, wanted.sort, "tail", total=False)
+    return await db.fetchrow(sql, *credential, *arguments(replace(wanted, after=None), tail))
+
+
+async def _then(
+    db: Database, credential: Credential, wanted: Query, as_of: datetime, shape: Shape, tail: int | None = None
+) -> Any:
+    keyset = past_listing.keyset_of(wanted) if tail is None else past_listing.tail_of(wanted)
+    sql = past_listing.page_sql(shape, wanted.filters, wanted.sort, keyset or "", total=wanted.total and tail is None)
+    asked, limit = (wanted, wanted.limit) if tail is None else (replace(wanted, after=None), tail)
+    in_tail = keyset is not None and keyset.startswith("tail")
+    return await db.fetchrow(sql, *credential, *past_listing.arguments(asked, as_of, limit, tail=in_tail))
+
+
+async def _with_tail(
+    wanted: Query, row: Any, *, follows: bool, tail: Callable[[int], Awaitable[Any]]
+) -> tuple[str, Any]:
+    """A page that ran out of rows with a value to sort by is filled from those without one."""
+    if row["found"] > wanted.limit or not follows:
+        return row["body"], row
     missing = wanted.limit - row["found"]
-    tail: Any = await db.fetchrow(
-        sql, *credential, *arguments(Query(**{**_plain(wanted), "after": None}), max(missing, 1))
-    )
+    more = await tail(max(missing, 1))
     if missing == 0:
-        return row["body"], {**row, "found": wanted.limit + (tail["found"] > 0)}
-    joined = ", ".join(part for part in (row["body"][1:-1], tail["body"][1:-1]) if part)
-    return f"[{joined}]", {**tail, "total": row["total"], "found": row["found"] + tail["found"]}
-
-
-def _plain(query: Query) -> dict[str, Any]:
-    return {name: getattr(query, name) for name in Query.__slots__}
+        return row["body"], {**row, "found": wanted.limit + (more["found"] > 0)}
+    joined = ", ".join(part for part in (row["body"][1:-1], more["body"][1:-1]) if part)
+    return f"[{joined}]", {**more, "total": row["total"], "found": row["found"] + more["found"]}
 
 
 def _finished(body: str, row: Any, wanted: Query, cursor: Cursor) -> tuple[bytes, str | None]:
