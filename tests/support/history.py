@@ -16,8 +16,9 @@ from typing import Any
 import asyncpg
 
 from app.lifecycle.create import blank
-from app.lifecycle.told import IN_THE_BODY, SET, WORDS
+from app.lifecycle.told import IN_THE_BODY, WORDS
 from app.trail.canonical import committed, jsonable, leaf_hash
+from app.trail.fold import SET
 from app.trail.proof.checkpoints import parse_checkpoint
 from app.trail.proof.notes import VerifierKey, parse_note, parse_vkey, verify_note
 from app.trail.proof.tiles import Edge
