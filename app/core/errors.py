@@ -249,6 +249,11 @@ CATALOGUE: Mapping[str, Kind] = {
         "errors 列出的参数只对现在有意义；请去掉它们，或去掉 as_of。",
         "The parameters in errors only make sense for the present. Leave them out, or leave out as_of.",
     ),
+    "too_many_groups": _kind(
+        422, "分组过多", "Too many groups",
+        "所选的键分出的组超过 5000 个；请加筛选，或少用一个键。",
+        "The keys make more than 5,000 groups. Filter further, or group by fewer keys.",
+    ),
     "as_of_not_kept": _kind(
         422, "该事项的过去未曾保存", "The past of this item was not kept",
         "该事项建立于系统保存完整历史之前，无法还原过去的全貌；事项历史仍可查看。",

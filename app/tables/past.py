@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, Integer, String, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Integer, String, Uuid
 from sqlmodel import Field, SQLModel
 
 from app.tables.base import day, instant, integer, line, uuid_, uuids
@@ -73,6 +73,19 @@ class ItemGone(SQLModel, table=True):
     item_id: UUID = Field(sa_column=_key(Uuid))
     finder_person_id: UUID | None = uuid_(null=True)
     finder_unit_id: UUID = uuid_()
+
+
+class OutcomeGone(SQLModel, table=True):
+    """An outcome that was recorded and removed again: figures of a moment in between still count it."""
+
+    __tablename__ = "outcome_gone"
+    item_id: UUID = Field(sa_column=_key(Uuid))
+    id: UUID = Field(sa_column=_key(Uuid))
+    kind: str = line(24)
+    amount_fen: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    quantity: int | None = integer(null=True)
+    created_at: datetime = instant()
+    gone_at: datetime = instant()
 
 
 class ItemText(SQLModel, table=True):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from app.core.db import Reader
 
 APP_ROLE = "rectify_app"
-APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field", "item_gone")
+APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field", "item_gone", "outcome_gone", "snapshot")
 ENDED_ONCE = ("item_version", "item_unit_span", "item_person_span")
 VERSIONED = ("item",)
 GRANTS = {
@@ -31,6 +31,8 @@ GRANTS = {
     "item_version": ("SELECT", "INSERT", "UPDATE"),
     "item_text": ("SELECT", "INSERT", "UPDATE"),
     "item_gone": ("SELECT", "INSERT"),
+    "outcome_gone": ("SELECT", "INSERT"),
+    "snapshot": ("SELECT", "INSERT"),
     "item_unit_span": ("SELECT", "INSERT", "UPDATE"),
     "item_person_span": ("SELECT", "INSERT", "UPDATE"),
 }

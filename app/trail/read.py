@@ -55,6 +55,11 @@ SELECT count(*) FROM (
   LIMIT $3
 ) AS counted
 """
+NAMES_THEN = """
+SELECT DISTINCT ON (e.subject_id) e.subject_id AS id, d.value::json #>> '{}' AS name
+FROM event e JOIN event_disclosure d ON d.event_id = e.id AND d.field = 'name'
+WHERE e.subject_id = ANY($1::uuid[]) AND e.at <= $2 ORDER BY e.subject_id, e.seq DESC
+"""
 NTH_OF_TYPE = "SELECT seq FROM event WHERE subject_id = $1 AND type = $2 ORDER BY seq OFFSET $3 - 1 LIMIT 1"
 # The first row is always there: it says how long the log is, even when nothing in it was the caller's.
 # OFFSET 0 keeps the planner walking the positions and stopping at the limit, whatever it believes about the tables.
@@ -162,6 +167,11 @@ async def item_events_total(
     """How many `item_events` would give without a limit; counting stops at `cap`."""
     counted: int = await reader.fetchval(ITEM_EVENTS_TOTAL, item_id, after_seq, cap, types)
     return counted
+
+
+async def names_then(reader: Reader, subject_ids: Sequence[UUID], at: datetime) -> dict[UUID, str]:
+    """What configuration objects were called at an instant, as far as their history tells."""
+    return {row["id"]: row["name"] for row in await reader.fetch(NAMES_THEN, list(subject_ids), at)}
 
 
 async def seq_of(reader: Reader, item_id: UUID, event_type: str, nth: int) -> int | None:

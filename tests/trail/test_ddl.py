@@ -21,6 +21,8 @@ CHANGES = {
     "item_version": "state = 'closed'",
     "item_text": "title = '无'",
     "item_gone": "finder_person_id = NULL",
+    "outcome_gone": "amount_fen = 0",
+    "snapshot": "content_hash = 'x'",
     "item_unit_span": "part = 'lead'",
     "item_person_span": "person_id = gen_random_uuid()",
 }
@@ -39,6 +41,11 @@ ONE_ROW_EACH = (
          0, 0, 0, 0)""",
     "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
     "INSERT INTO item_gone VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid())",
+    """INSERT INTO snapshot (id, unit_id, kind, period_from, period_to, revision, as_of, known_at, content, content_hash,
+         definitions, definitions_hash, made_at)
+       SELECT gen_random_uuid(), id, 'month', '2026-10-01', '2026-10-31', 1, now(), now(), '{}', 'x', '[]', 'y', now()
+       FROM unit""",
+    "INSERT INTO outcome_gone VALUES (gen_random_uuid(), gen_random_uuid(), 'physical', NULL, 1, now(), now())",
     "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
     "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",
 )
