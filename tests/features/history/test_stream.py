@@ -188,7 +188,8 @@ async def nobody_listens(world: Aired) -> None:
 def statements(world: Aired) -> Counter[str]:
     """What the connections of this service run from now on."""
     seen: Counter[str] = Counter()
-    for holder in world.db.pool._holders:
+    pool: Any = world.db.pool
+    for holder in pool._holders:
         if holder._con is not None:
             holder._con.add_query_logger(lambda ran: seen.update([ran.query]))
     return seen
