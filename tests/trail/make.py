@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateTable
 from app.access.actor import Actor
 from app.core.db import Database, Row, Tx
 from app.core.ids import uuid7
-from app.tables import past
+from app.tables import past, snapshot
 from app.tables import trail as tables
 from app.trail import ddl
 from app.trail.canonical import commitment, leaf_hash
@@ -45,14 +45,18 @@ TABLES: Sequence[Any] = (
     past.ItemVersion,
     past.ItemText,
     past.ItemGone,
+    past.OutcomeGone,
+    snapshot.Snapshot,
     past.ItemUnitSpan,
     past.ItemPersonSpan,
 )
+UNIT_TABLE = "CREATE TABLE unit (id uuid PRIMARY KEY)"
 ITEM_TABLE = "CREATE TABLE item (id uuid PRIMARY KEY, version int NOT NULL, hidden boolean NOT NULL DEFAULT false)"
 
 
 async def create_history(connection: asyncpg.Connection) -> None:
     """Tables and everything beyond them, and the columns of an item that the history looks at."""
+    await connection.execute(UNIT_TABLE)
     for model in TABLES:
         table: Table = model.__table__
         await connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))

@@ -41,6 +41,7 @@ ONE_ROW_EACH = (
          0, 0, 0, 0)""",
     "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
     "INSERT INTO item_gone VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid())",
+    "INSERT INTO unit VALUES (gen_random_uuid())",
     """INSERT INTO snapshot (id, unit_id, kind, period_from, period_to, revision, as_of, known_at, content, content_hash,
          definitions, definitions_hash, made_at)
        SELECT gen_random_uuid(), id, 'month', '2026-10-01', '2026-10-31', 1, now(), now(), '{}', 'x', '[]', 'y', now()
