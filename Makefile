@@ -40,7 +40,8 @@ audit: $(STAMP) ## 已知漏洞核查 known vulnerabilities of the locked packag
 	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes
 
 check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
-	@$(MAKE) --no-print-directory test
+	$(BIN)/python -m bench
+	$(BIN)/python -m bench --figures
 
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)
