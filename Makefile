@@ -40,14 +40,14 @@ audit: $(STAMP) ## 已知漏洞核查 known vulnerabilities of the locked packag
 	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes
 
 check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
-	$(BIN)/python -m bench
-	$(BIN)/python -m bench --figures
+	@$(MAKE) --no-print-directory test
 
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)
 
 bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench --figures
 
 openapi: $(STAMP) ## 生成 openapi/openapi.json write the committed API description
 	$(BIN)/rectify openapi
