@@ -70,6 +70,7 @@ listeners: $(STAMP) ## 一千个听者 a thousand idle listeners to the event st
 
 bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench --figures
 
 openapi: $(STAMP) ## 生成 openapi/openapi.json write the committed API description
 	$(BIN)/rectify openapi

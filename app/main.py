@@ -92,8 +92,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     telemetry.watch(
         "seal_lag_seconds", "age of the oldest event without a signed checkpoint", lambda: app.state.seal_lag
     )
-    app.state.throttle = Throttle()
-    app.state.figures = Fresh()
+    app.state.throttle, app.state.figures = Throttle(), Fresh()
     # Until the database has said which keys are in force, nobody can be recognised: see _hold_keys.
     app.state.session_key = None
     app.state.cursor_key = b""
