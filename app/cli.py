@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr, ValidationError
 
+from app import cli_export
 from app.settings import Settings
 
 cli = typer.Typer(
@@ -83,6 +84,16 @@ def _database(settings: Settings, *, migrated: bool) -> Iterator[Settings]:
         yield settings.model_copy(update=urls)
     finally:
         embedded.stop()
+
+
+@contextmanager
+def _opened() -> Iterator[Settings]:
+    """For commands that look at what is there."""
+    with _database(_settings(), migrated=False) as ready:
+        yield ready
+
+
+cli_export.register(cli, _opened)
 
 
 @cli.command()
