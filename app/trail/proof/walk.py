@@ -1,0 +1,250 @@
+"""The events of a file one after the other: what is checked of each of them, however many there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from app.trail.proof.canon import parse_json
+from app.trail.proof.chains import DELETED, SKEW, UNBORN, Link, Place, Rulebook, Step
+from app.trail.proof.deep import ALWAYS_WHOLE, Deep
+from app.trail.proof.envelopes import ITEM_KIND, PROJECTIONS, QUICK, QUICK_END, QUICK_ROW, misshapen, within
+from app.trail.proof.findings import Finding, Findings
+from app.trail.proof.frames import EVENT_BEGINS, event_shaped, packed
+from app.trail.proof.strict import Malformed
+
+SAMPLE_OF = 100
+"""One subject of so many is looked at in full unasked."""
+_BEGUN = len(EVENT_BEGINS)
+_NEVER = "9999"
+_ZERO = UNBORN.hash.encode()
+
+
+class Included(NamedTuple):
+    """An event of a bundle with its way up to the checkpoint."""
+
+    place: Place
+    leaf: bytes
+    path: list[bytes] | None
+
+
+class Seen(NamedTuple):
+    """An event somebody holds a receipt of."""
+
+    place: Place
+    hash: str
+
+
+class Choice(NamedTuple):
+    """Which subjects are looked at in full, and of which events receipts are held."""
+
+    asked: frozenset[str] = frozenset()
+    receipts: frozenset[str] = frozenset()
+    seed: int = 0
+    strict: bool = False
+
+    def takes(self, subject: str, kind: str) -> bool:
+        if self.strict or kind in ALWAYS_WHOLE or subject in self.asked:
+            return True
+        drawn = sha256(f"{self.seed}:{subject}".encode()).digest()
+        return int.from_bytes(drawn[:4], "big") * SAMPLE_OF < 1 << 32
+
+
+@dataclass
+class Walk:
+    """Heads of all chains and leaves of the tree; `positions` is the position of the latest event that has one.
+
+    Memory holds one short entry a subject and 32 bytes an event.
+    """
+
+    found: Findings
+    rulebook: Rulebook
+    deep: Deep
+    choice: Choice = Choice()
+    bundle: bool = False
+    heads: dict[bytes, tuple[int, bytes, bytes, bytes | None, bytes]] = field(default_factory=dict)
+    steps: dict[tuple[bytes | None, ...], tuple[bytes | None, bytes]] = field(default_factory=dict)
+    leaves: bytearray = field(default_factory=bytearray)
+    positions: int = 0
+    unnumbered: list[tuple[Place, str]] = field(default_factory=list)
+    gone: set[bytes] = field(default_factory=set)
+    included: list[Included] = field(default_factory=list)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    watched: list[tuple[str, str]] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)
+    _wanted: set[bytes] = field(default_factory=set)
+    _watch: bytes = _NEVER.encode()
+
+    def prepare(self, watched: list[tuple[str, str]]) -> None:
+        """Before the first event: `watched` are (instant, name), of which the first later position is noted."""
+        self.watched = sorted(watched)
+        self._wanted = {one.encode() for one in self.choice.receipts}
+        self._set_watch()
+
+    def quick(self, line: bytes) -> bool:
+        """Takes in a numbered event whose line is plain and true; False where it must be read in full."""
+        match = QUICK.match(line)
+        if match is None:
+            return False
+        actor, at, before, event_id, prev, rules, seq, subject, kind, after, type_ = match.groups()
+        end = match.end()
+        leaf = sha256(b"\0" + line[_BEGUN:end].replace(b'\\"', b'"')).digest()
+        hash_ = leaf.hex().encode()
+        position = self.positions + 1
+        by = b"null" if actor is None else b'"%b"' % actor
+        row = QUICK_ROW % (position, by, at, hash_, event_id, kind, seq, subject, type_)
+        head = self.heads.get(subject)
+        number, last, since, state, held = head or (0, _ZERO, b"", None, kind)
+        known = self.steps.get((kind, rules, type_, before, after))
+        if known is None or not line.startswith(row, end) or not line.endswith(QUICK_END):
+            return False
+        if number + 1 != int(seq) or (last, state, held) != (prev, before, kind) or at < since:
+            return False
+        self.heads[subject] = (number + 1, hash_, at, *known)
+        self.leaves += leaf
+        self.positions = position
+        if at > self._watch:
+            self._pass(at.decode())
+        if head is None or event_id in self._wanted or subject in self.deep.chosen:
+            self._closer(line, event_id, hash_, Place(subject.decode(), number + 1, position), kind)
+        return True
+
+    def _closer(self, line: bytes, event_id: bytes, hash_: bytes, place: Place, kind: bytes) -> None:
+        """What few of the quickly read events need."""
+        if event_id in self._wanted:
+            self.seen[event_id.decode()] = Seen(place, hash_.decode())
+        if self._chosen(place, kind.decode()):
+            document = parse_json(line)
+            if not event_shaped(document):
+                raise Malformed("not an event line")
+            self.deep.event(document, parse_json(document["body"]), place)
+
+    def _chosen(self, place: Place, kind: str) -> bool:
+        subject = place.subject.encode()
+        if place.seq == 1 and self.choice.takes(place.subject, kind):
+            self.deep.chosen.add(subject)
+        return subject in self.deep.chosen
+
+    def full(self, document: dict[str, Any]) -> None:
+        """Takes in any event; everything that is wrong with it becomes a finding."""
+        row, text = document["row"], document["body"]
+        leaf = sha256(b"\0" + text.encode()).digest()
+        try:
+            body = parse_json(text)
+        except Malformed:
+            body = None
+        place = self._place(document, body)
+        self._position(document, leaf, place)
+        if row["hash"] != leaf.hex():
+            self.found.add(Finding("leaf_mismatch", *place, leaf.hex(), str(row["hash"])))
+        for column, path in PROJECTIONS:
+            if (told := within(body, path)) != row[column] or type(told) is not type(row[column]):
+                self.found.add(Finding("projection_mismatch", *place, f"{column} {told}", str(row[column])))
+        if (wrong := misshapen(body, len(text.encode()))) is not None and not self._readable(body):
+            self.found.add(Finding("envelope_invalid", *place, "envelope v1", wrong))
+            return
+        self._link(body, leaf.hex(), place)
+        if body["id"] in self.choice.receipts:
+            self.seen[body["id"]] = Seen(place, leaf.hex())
+        if self._chosen(place, body["subject"]["kind"]):
+            self.deep.event(document, body, place)
+        elif wrong is not None:
+            self.found.add(Finding("envelope_invalid", *place, "envelope v1", wrong))
+
+    @staticmethod
+    def _place(document: dict[str, Any], body: object) -> Place:
+        subject, seq = within(body, ("subject", "id")), within(body, ("seq",))
+        row = document["row"]
+        named = subject if isinstance(subject, str) else str(row["subject"])
+        number = seq if isinstance(seq, int) else row["seq"]
+        return Place(named, number if isinstance(number, int) else 0, document["pos"])
+
+    @staticmethod
+    def _readable(body: object) -> bool:
+        """Whether a body has all that its place in the chain is made of, whatever else may be wrong with it."""
+        texts = (("subject", "id"), ("subject", "kind"), ("prev",), ("type",), ("at",), ("rules",), ("id",))
+        states = (within(body, ("from",)), within(body, ("to",)))
+        return (
+            all(isinstance(within(body, path), str) for path in texts)
+            and type(within(body, ("seq",))) is int
+            and all(state is None or isinstance(state, str) for state in states)
+        )
+
+    def _position(self, document: dict[str, Any], leaf: bytes, place: Place) -> None:
+        position = document["pos"]
+        if position is None:
+            self.unnumbered.append((place, str(document["row"]["at"])))
+            return
+        follows = position > self.positions if self.bundle else position == self.positions + 1
+        if not follows:
+            self.found.add(Finding("position_gap", *place, str(self.positions + 1), str(position)))
+        self.positions = max(self.positions, position)
+        if self.bundle:
+            path = document.get("proof")
+            self.included.append(Included(place, leaf, None if path is None else packed(path)))
+        else:
+            self.leaves += leaf
+        at = document["row"]["at"]
+        if isinstance(at, str) and at.encode() > self._watch:
+            self._pass(at)
+
+    def _link(self, body: dict[str, Any], hash_: str, place: Place) -> None:
+        subject, kind = place.subject.encode(), body["subject"]["kind"]
+        link = self.link(subject) or UNBORN
+        if body["seq"] != link.seq + 1:
+            self.found.add(Finding("seq_gap", *place, str(link.seq + 1), str(body["seq"])))
+        elif body["prev"] != link.hash:
+            self.found.add(Finding("prev_mismatch", *place, link.hash, body["prev"]))
+        if kind != (link.kind or kind):
+            self.found.add(Finding("envelope_invalid", *place, link.kind, kind))
+        if _earlier(body["at"], link.at, kind):
+            self.found.add(Finding("time_goes_back", *place, f"not before {link.at}", body["at"]))
+        step = Step(kind, body["rules"], body["type"], body["from"], body["to"])
+        wrong = self._wrong_step(step, link, place)
+        if wrong is not None:
+            self.found.add(wrong)
+        after = None if body["to"] is None else body["to"].encode()
+        if body["type"] == DELETED:
+            self.gone.add(subject)
+        elif wrong is None:
+            before = None if body["from"] is None else body["from"].encode()
+            key = (kind.encode(), body["rules"].encode(), body["type"].encode(), before, after)
+            self.steps.setdefault(key, (after, kind.encode()))
+        self.heads[subject] = (body["seq"], hash_.encode(), body["at"].encode(), after, kind.encode())
+
+    def _wrong_step(self, step: Step, link: Link, place: Place) -> Finding | None:
+        if place.subject.encode() in self.gone:
+            return Finding("transition_illegal", *place, "nothing after a deletion", step.type)
+        if step.before != link.state:
+            return Finding("transition_illegal", *place, f"from {link.state}", f"from {step.before}")
+        return self.rulebook.judge(step, place)
+
+    def link(self, subject: bytes) -> Link | None:
+        """The end of a subject's chain."""
+        head = self.heads.get(subject)
+        if head is None:
+            return None
+        seq, hash_, at, state, kind = head
+        return Link(seq, hash_.decode(), at.decode(), None if state is None else state.decode(), kind.decode())
+
+    def _pass(self, at: str) -> None:
+        while self.watched and at > self.watched[0][0]:
+            self.passed[self.watched.pop(0)[1]] = self.positions
+        self._set_watch()
+
+    def _set_watch(self) -> None:
+        self._watch = (self.watched[0][0] if self.watched else _NEVER).encode()
+
+
+def _earlier(at: str, since: str, kind: str) -> bool:
+    """Items carry the time at which their row was locked; other events may trail each other by a moment."""
+    if at >= since:
+        return False
+    if kind == ITEM_KIND:
+        return True
+    try:
+        return (datetime.fromisoformat(since) - datetime.fromisoformat(at)).total_seconds() > SKEW
+    except ValueError:
+        return True
