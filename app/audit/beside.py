@@ -45,8 +45,9 @@ UNION ALL SELECT item_id, role || ' ' || unit_id, FALSE FROM (TABLE held EXCEPT 
 """
 BESIDE: Final = {"item_unit": UNITS, "item_person": PERSONS, "item_mover": MOVERS}
 SEARCH: Final = """
-SELECT i.id AS item_id, i.number, i.title, i.description, s.folded, tsvector_to_array(s.tokens) AS tokens
-FROM item i LEFT JOIN item_search s ON s.item_id = i.id
+SELECT coalesce(i.id, s.item_id) AS item_id, i.id IS NULL AS stray, i.number, i.title, i.description, s.folded,
+  tsvector_to_array(s.tokens) AS tokens
+FROM item i FULL JOIN item_search s ON s.item_id = i.id
 """
 # An item that was merged is on its way to nowhere else: what it said of its source is what its origin says.
 ORIGINS: Final = """
@@ -71,6 +72,9 @@ async def beside(snapshot: Snapshot) -> AsyncIterator[Finding]:
 async def search(snapshot: Snapshot) -> AsyncIterator[Finding]:
     """What an item is found by is its number and its text."""
     async for row in snapshot.stream(SEARCH):
+        if row["stray"]:
+            yield finding("beside_mismatch", row["item_id"], None, "item_search of no item")
+            continue
         text = " ".join(filter(None, (row["number"], row["title"], row["description"])))
         tokens, folded = set(search_tokens(text)), fold(text)
         if row["folded"] != folded:

@@ -33,7 +33,7 @@ PROVED_AT_ONCE: Final = 256
 """Events whose proofs are made of one reading of tiles."""
 
 LOG: Final = """
-SELECT log_id, epoch, (SELECT coalesce(max(position), 0) FROM log_position) AS size FROM log_state
+SELECT s.log_id, s.epoch, l.size FROM (SELECT coalesce(max(position), 0) AS size FROM log_position) l LEFT JOIN log_state s ON TRUE
 """
 KEYS: Final = "SELECT id, name, fingerprint, vkey, added_at, retired_at FROM trail_key ORDER BY id"
 _COLUMNS: Final = (
@@ -138,13 +138,11 @@ class Export:
                 yield {"t": "subject", **plain(row)}
 
     async def _header(self) -> dict[str, Any]:
-        log = await self.snapshot.fetchrow(LOG)
-        if log is None:
-            raise RuntimeError("log_state has lost its row")
+        (log,) = await self.snapshot.fetch(LOG)
         self.size = log["size"]
-        named = {"id": str(log["log_id"]), "epoch": log["epoch"], "origin": origin_of(log["log_id"], log["epoch"])}
+        named = {"id": told(log["log_id"]), "epoch": log["epoch"], "origin": origin_of(log["log_id"], log["epoch"])}
         return {
-            "t": "header", "format": FORMAT, "log": named, "at": instant(clock.now()), "size": self.size,
+            "t": "header", "format": FORMAT, "log": named, "at": instant(clock.now()), "size": told(self.size),
             "scope": self.asked.document(), "made_by": {"service": version("rectification-ledger")},
         }  # fmt: skip
 
@@ -177,14 +175,14 @@ class Export:
         return [self._event(row, proofs.get(row["position"])) for row in rows]
 
     def _event(self, row: Row, proof: list[bytes] | None = None) -> dict[str, Any]:
-        said = dict(zip(row["fields"] or (), row["said"] or (), strict=True))
-        line: dict[str, Any] = {"t": "event", "pos": row["position"], "body": row["body"], "row": _projections(row)}
+        said = _members(dict(zip(row["fields"] or (), row["said"] or (), strict=True)))
+        line: dict[str, Any] = {"t": "event", "pos": told(row["position"]), "body": row["body"], "row": _projections(row)}
         withheld = sorted(self._withheld(said))
         if withheld:
             line["withheld"] = withheld
         if proof is not None:
             line["proof"] = [part.hex() for part in proof]
-        return {**line, "say": {name: list(pair) for name, pair in said.items() if name not in withheld}}
+        return {**line, "say": {name: pair for name, pair in said.items() if name not in withheld}}
 
     def _withheld(self, said: Mapping[str, Sequence[str]]) -> Sequence[str]:
         if self.asked.withholds is None:

@@ -182,7 +182,9 @@ class Deep:
                 if (one.event, EVIDENCE_TOLD) not in self.covered:
                     self.found.add(Finding("attachment_missing", *one.place, one.sha256))
             elif actual != (one.sha256, one.size):
-                self.found.add(Finding("attachment_mismatch", *one.place, f"{one.sha256} {one.size}", "{} {}".format(*actual)))
+                self.found.add(
+                    Finding("attachment_mismatch", *one.place, f"{one.sha256} {one.size}", "{} {}".format(*actual))
+                )
 
 
 def _digest_and_size(path: Path) -> tuple[str, int] | None:

@@ -65,7 +65,13 @@ def _subject(value: object) -> bool:
 
 
 def _actor(value: object) -> bool:
-    shape = {"id": _or_null(is_uuid), "unit": _or_null(is_uuid), "post": _or_null(is_uuid), "kind": _name, "auth": _name}
+    shape = {
+        "id": _or_null(is_uuid),
+        "unit": _or_null(is_uuid),
+        "post": _or_null(is_uuid),
+        "kind": _name,
+        "auth": _name,
+    }
     return isinstance(value, dict) and _shaped(value, shape, {"on_behalf": is_uuid})
 
 
@@ -151,7 +157,7 @@ def committed_to(field: str, value: str, salt: bytes) -> str:
     return sha256(COMMITTED_UNDER + salt + f'["{field}",{value}]'.encode()).hexdigest()
 
 
-_SAFE = rb'[ !#-\[\]-~]*'
+_SAFE = rb"[ !#-\[\]-~]*"
 QUICK = re.compile(
     rb'\{"body":"\{\\"actor\\":\{\\"auth\\":\\"[a-z_]*\\",\\"id\\":(?:null|\\"([0-9a-f-]{36})\\"),\\"kind\\":\\"[a-z_]*\\",'
     rb'(?:\\"on_behalf\\":\\"[0-9a-f-]{36}\\",)?\\"post\\":(?:null|\\"[0-9a-f-]{36}\\"),'

@@ -155,7 +155,12 @@ def parse_policy(text: str) -> Policy:
         given = json.loads(text)
     except ValueError as error:
         raise Malformed("policy is not JSON") from error
-    if not isinstance(given, dict) or not {"origin", "vkeys"} <= given.keys() <= {"origin", "vkeys", "max_age", "min_size"}:
+    if not isinstance(given, dict) or not {"origin", "vkeys"} <= given.keys() <= {
+        "origin",
+        "vkeys",
+        "max_age",
+        "min_size",
+    }:
         raise Malformed("not a policy")
     vkeys, size, age = given["vkeys"], given.get("min_size", 0), given.get("max_age")
     if not isinstance(vkeys, list) or not all(isinstance(one, str) for one in vkeys) or type(size) is not int:
