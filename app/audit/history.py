@@ -50,6 +50,7 @@ class Step:
     row: Mapping[str, Any]
     persons: frozenset[str] | None
     mentions: frozenset[str]
+    titled: bool
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ def history_of(item_id: UUID, events: Sequence[Row]) -> History:
             made.rows[table, key] = (event["seq"], digest is not None)
         state = body.get("to")
         step = Step(event["seq"], told(event["at"]), event["type"], state, dict(reading.row), reading.persons(),
-                    frozenset(_mentions(fields)))  # fmt: skip
+                    frozenset(_mentions(fields)), "title" in fields or "title" in undisclosed)  # fmt: skip
         made.steps.append(step)
     return made
 

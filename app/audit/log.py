@@ -12,7 +12,8 @@ from app.trail.canonical import canonical
 from app.trail.export import plain
 from app.trail.keys import origin_of
 from app.trail.proof.findings import Finding
-from app.trail.proof.tiles import Edge, TileId
+from app.trail.proof.strict import HASH_BYTES
+from app.trail.proof.tiles import TILE_HEIGHT, Edge, TileId
 
 AT_ONCE: Final = 8192
 """Leaves taken into the tree together."""
@@ -23,6 +24,7 @@ WHERE p.position <= (SELECT coalesce(max(size), 0) FROM checkpoint) ORDER BY p.p
 """
 TILES: Final = "SELECT level, index, data FROM log_tile ORDER BY level, index"
 EDGE: Final = "SELECT level, data FROM log_edge"
+NEWEST: Final = "SELECT coalesce(max(size), 0) FROM checkpoint"
 STATE: Final = """
 SELECT s.*, (SELECT coalesce(max(position), 0) FROM log_position) + 1 AS due,
   (SELECT d.value FROM event e JOIN event_disclosure d ON d.event_id = e.id AND d.field = 'origin'
@@ -80,7 +82,12 @@ async def _tree(snapshot: Snapshot) -> list[Finding]:
             said = "not in the tree" if made is None else "not made of the events"
             found.append(finding("tile_mismatch", f"log_tile {row['level']}/{row['index']}", made, said))
     found += [finding("tile_mismatch", f"log_tile {tile.level}/{tile.index}", "a tile", None) for tile in due]
-    held = {row["level"]: row["data"].hex() for row in await snapshot.fetch(EDGE)}
+    rows = await snapshot.fetch(EDGE)
+    # The edge is moved on with each checkpoint and says by itself how large the tree was then.
+    reached, newest = sum(len(row["data"]) // HASH_BYTES << TILE_HEIGHT * row["level"] for row in rows), await snapshot.fetchval(NEWEST)
+    if reached > newest:
+        found.append(Finding("checkpoint_missing", None, None, reached, f"log_edge of {reached}", f"checkpoint {newest}"))
+    held = {row["level"]: row["data"].hex() for row in rows}
     for level in sorted(held.keys() | set(range(len(edge.rows)))):
         made_row = edge.rows[level].hex() if level < len(edge.rows) else None
         if held.get(level) != made_row:

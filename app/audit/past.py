@@ -97,10 +97,11 @@ def _versions(history: History, versions: Sequence[Mapping[str, Any]]) -> Iterat
 
 
 def _texts(history: History, texts: Sequence[Mapping[str, Any]], first: int) -> Iterator[Finding]:
-    """A row where the title became another; one more where it was given anew says the same and is no harm."""
+    """A row where the title became another; where the same was given anew there may be one."""
     item, held, before = history.item_id, {row["from_version"]: row["title"] for row in texts}, None
     lived = {step.seq: step for step in history.lived if step.seq >= first}
-    for version in sorted(held.keys() - lived.keys()):
+    due = {first, *(version for version, step in lived.items() if step.titled)}
+    for version in sorted(held.keys() - due):
         yield finding("past_mismatch", item, None, f"item_text {version}", version)
     for version, step in lived.items():
         title = step.row.get("title")

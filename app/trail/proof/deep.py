@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from app.trail.proof.canon import is_canonical, parse_json
+from app.trail.proof.canon import parse_json
 from app.trail.proof.chains import DELETED, Link, Place, Rulebook
-from app.trail.proof.envelopes import ITEM_KIND, committed_to, misshapen
+from app.trail.proof.envelopes import ITEM_KIND, Content, committed_to
 from app.trail.proof.findings import Finding, Findings
-from app.trail.proof.fold import Folded, bears, row_digest_of
+from app.trail.proof.fold import CODES_TOLD, ROWS_TOLD, TOLD_WORDS, Folded, bears, row_digest_of
 from app.trail.proof.strict import Malformed
 
 ALWAYS_WHOLE = frozenset({"key", "log", "rules"})
 """Kinds the verification itself relies on: looked at in full, whatever the sample."""
 REDACTED_BY = "redacted"
 EVIDENCE_TOLD = "evidence"
+READ = TOLD_WORDS | {CODES_TOLD, ROWS_TOLD, REDACTED_BY}
+"""Fields of events that are read; of all others only the commitment is checked."""
+Said = Mapping[str, Sequence[str]]
+"""Salt and value of each field, as text."""
 READ_AT_ONCE = 1 << 20
 
 
@@ -65,61 +69,55 @@ class Deep:
     events: int = 0
     withheld: int = 0
 
-    def event(self, document: dict[str, Any], body: dict[str, Any], place: Place) -> None:
+    def event(self, event: Content, say: Said, withheld: Iterable[str], place: Place) -> None:
         """Takes in one event of a chosen subject; events of a subject come in their order."""
         self.events += 1
-        text = document["body"]
-        if not is_canonical(text, body):
-            self.found.add(Finding("not_canonical", *place))
-        if (wrong := misshapen(body, len(text.encode()))) is not None:
-            self.found.add(Finding("envelope_invalid", *place, "envelope v1", wrong))
-            return
-        fields = self._disclosed(document["say"], body["pay"], place)
-        unsaid = body["pay"].keys() - document["say"].keys()
-        withheld = unsaid & set(document.get("withheld", ()))
-        self.withheld += len(withheld)
-        self.unsaid += [Unsaid(body["id"], name, place) for name in sorted(unsaid - withheld)]
-        self.attached += [Attached(body["id"], one["sha256"], one["size"], place) for one in body["att"]]
-        kind = body["subject"]["kind"]
-        if kind == ITEM_KIND:
-            self._fold(body, fields, unsaid, place)
-        elif kind in ALWAYS_WHOLE:
-            self._own(body, fields, place)
+        fields = self._disclosed(event, say, place)
+        unsaid = event.pay.keys() - say.keys()
+        if unsaid:
+            kept_back = unsaid & set(withheld)
+            self.withheld += len(kept_back)
+            self.unsaid += [Unsaid(event.id, name, place) for name in sorted(unsaid - kept_back)]
+        self.attached += [Attached(event.id, one["sha256"], one["size"], place) for one in event.att]
+        if event.kind == ITEM_KIND:
+            self._fold(event, fields, unsaid, place)
+        elif event.kind in ALWAYS_WHOLE:
+            self._own(event, fields, place)
 
-    def _disclosed(self, say: dict[str, list[str]], pay: dict[str, str], place: Place) -> dict[str, Any]:
-        """The fields whose values are what was committed to."""
+    def _disclosed(self, event: Content, say: Said, place: Place) -> dict[str, Any]:
+        """The fields that are read here, of those whose values are what was committed to."""
         fields = {}
         for name, (salt, value) in say.items():
-            if name not in pay:
+            if name not in event.pay:
                 self.found.add(Finding("disclosure_extra", *place, None, name))
                 continue
             actual = committed_to(name, value, bytes.fromhex(salt))
-            if actual != pay[name]:
-                self.found.add(Finding("commitment_mismatch", *place, pay[name], f"{name} {actual}"))
-                continue
-            try:
-                fields[name] = parse_json(value)
-            except Malformed:
-                self.found.add(Finding("envelope_invalid", *place, "canonical JSON", name))
+            if actual != event.pay[name]:
+                self.found.add(Finding("commitment_mismatch", *place, event.pay[name], f"{name} {actual}"))
+            elif name in READ or event.kind in ALWAYS_WHOLE:
+                try:
+                    fields[name] = parse_json(value)
+                except Malformed:
+                    self.found.add(Finding("envelope_invalid", *place, "canonical JSON", name))
         return fields
 
-    def _fold(self, body: dict[str, Any], fields: dict[str, Any], unsaid: Iterable[str], place: Place) -> None:
+    def _fold(self, event: Content, fields: dict[str, Any], unsaid: Iterable[str], place: Place) -> None:
         folded = self.items.get(place.subject)
         if folded is None:
             folded = self.items[place.subject] = Folded()
-            folded.begin(body["at"], body["pay"])
-        if body["type"] == DELETED:
+            folded.begin(event.at, event.pay)
+        if event.type == DELETED:
             folded.rows.clear()
         try:
             folded.tell(fields, unsaid)
             self.covered |= {(one["event"], one["field"]) for one in fields.get(REDACTED_BY, ())}
         except (KeyError, TypeError, ValueError):
-            self.found.add(Finding("envelope_invalid", *place, "fields of an item", body["type"]))
+            self.found.add(Finding("envelope_invalid", *place, "fields of an item", event.type))
 
-    def _own(self, body: dict[str, Any], fields: dict[str, Any], place: Place) -> None:
-        if body["type"] == "rules.published" and not self.rulebook.publish(fields):
+    def _own(self, event: Content, fields: dict[str, Any], place: Place) -> None:
+        if event.type == "rules.published" and not self.rulebook.publish(fields):
             self.found.add(Finding("rules_unknown", *place, str(fields.get("hash")), "another table"))
-        self.told.append((body["type"], place.subject, fields))
+        self.told.append((event.type, place.subject, fields))
 
     def item(self, row: dict[str, Any], head: Link) -> None:
         """Compares the row of a chosen item; its events have all come before."""

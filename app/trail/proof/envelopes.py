@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 COMMITTED_UNDER = b"rl/field/v1\x00"
 ZEROS = "0" * 64
@@ -131,7 +132,7 @@ def misshapen(body: object, length: int) -> str | None:
     for name in (*_ALWAYS.keys(), *body.keys()):
         test = _ALWAYS.get(name) or _SOMETIMES.get(name)
         if test is None or name not in body or not test(body[name]):
-            return name
+            return str(name)
     return _unlike_its_kind(body)
 
 
@@ -157,22 +158,63 @@ def committed_to(field: str, value: str, salt: bytes) -> str:
     return sha256(COMMITTED_UNDER + salt + f'["{field}",{value}]'.encode()).hexdigest()
 
 
-_SAFE = rb"[ !#-\[\]-~]*"
-QUICK = re.compile(
-    rb'\{"body":"\{\\"actor\\":\{\\"auth\\":\\"[a-z_]*\\",\\"id\\":(?:null|\\"([0-9a-f-]{36})\\"),\\"kind\\":\\"[a-z_]*\\",'
-    rb'(?:\\"on_behalf\\":\\"[0-9a-f-]{36}\\",)?\\"post\\":(?:null|\\"[0-9a-f-]{36}\\"),'
-    rb'\\"unit\\":(?:null|\\"[0-9a-f-]{36}\\")\},\\"at\\":\\"([0-9TZ.:-]{27})\\",'
-    rb'\\"att\\":\[(?:\{\\"sha256\\":\\"[0-9a-f]{64}\\",\\"size\\":[0-9]+\},?)*\],(?:\\"eff\\":\\"[0-9TZ.:-]{27}\\",)?'
-    rb'\\"from\\":(?:null|\\"([a-z_]+)\\"),\\"id\\":\\"([0-9a-f-]{36})\\",'
-    rb'\\"pay\\":\{(?:\\"[A-Za-z0-9_]+\\":\\"[0-9a-f]{64}\\",?)*\},\\"prev\\":\\"([0-9a-f]{64})\\",'
-    rb'\\"req\\":\{\\"id\\":\\"' + _SAFE + rb'\\"(?:,\\"idem\\":\\"' + _SAFE + rb'\\")?\},'
-    rb'\\"rules\\":\\"([0-9a-f]{64})\\",\\"seq\\":([1-9][0-9]{0,15}),'
-    rb'\\"subject\\":\{\\"id\\":\\"([0-9a-f-]{36})\\",\\"kind\\":\\"([a-z_]+)\\"\},'
-    rb'\\"to\\":(?:null|\\"([a-z_]+)\\"),\\"type\\":\\"([a-z_.]+)\\",\\"v\\":1,\\"ver\\":(?:null|[1-9][0-9]{0,15})\}'
-)
-"""The beginning of an event's line whose body is canonical and plain: what needs no full reading, ten times as fast.
+class Content(NamedTuple):
+    """What of a body of the right shape its closer reading needs."""
 
-Groups: actor, at, from, id, prev, rules, seq, subject, kind, to, type. A line that does not match is read in full.
+    id: str
+    type: str
+    at: str
+    kind: str
+    pay: dict[str, str]
+    att: list[dict[str, Any]]
+
+
+def content_of(body: Mapping[str, Any]) -> Content:
+    return Content(body["id"], body["type"], body["at"], body["subject"]["kind"], body["pay"], body["att"])
+
+
+def out_of_order(names: Iterable[str]) -> bool:
+    """Whether names are not in their one order, or one of them comes twice."""
+    listed = list(names)
+    return any(after <= before for before, after in pairwise(listed))
+
+
+_SAFE = rb"[ !#-\[\]-~]*"
+_ID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_TIME = rb"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{6}Z"
+_DIGEST = rb"[0-9a-f]{64}"
+_WORD = rb"[a-z][a-z0-9_]*"
+_TYPE = _WORD + rb"(?:\." + _WORD + rb")?"
+_NUMBER = rb"[1-9][0-9]{0,14}"
+_PLAIN_BODY = (
+    rb'\{"actor":\{"auth":"' + _WORD + rb'","id":(?:null|"(' + _ID + rb')"),"kind":"' + _WORD + rb'",'
+    rb'(?:"on_behalf":"' + _ID + rb'",)?"post":(?:null|"' + _ID + rb'"),"unit":(?:null|"' + _ID + rb'")\},'
+    rb'"at":"('
+    + _TIME
+    + rb')","att":(\[\]|\[(?:,?\{"sha256":"'
+    + _DIGEST
+    + rb'","size":(?:0|'
+    + _NUMBER
+    + rb")\})+\]),"
+    rb'(?:"eff":"' + _TIME + rb'",)?"from":(?:null|"(' + _WORD + rb')"),"id":"(' + _ID + rb')",'
+    rb'"pay":\{((?:,?"[A-Za-z_][A-Za-z0-9_]*":"' + _DIGEST + rb'")*)\},"prev":"(' + _DIGEST + rb')",'
+    rb'"req":\{"id":"'
+    + _SAFE
+    + rb'"(?:,"idem":"'
+    + _SAFE
+    + rb'")?\},"rules":"('
+    + _DIGEST
+    + rb')","seq":('
+    + _NUMBER
+    + rb"),"
+    rb'"subject":\{"id":"(' + _ID + rb')","kind":"(' + _WORD + rb')"\},"to":(?:null|"(' + _WORD + rb')"),'
+    rb'"type":"(' + _TYPE + rb')","v":1,"ver":(null|' + _NUMBER + rb")\}"
+)
+QUICK = re.compile(rb'\{"body":"' + _PLAIN_BODY.replace(b'"', rb'\\"'))
+"""The beginning of an event's line whose body is an envelope of plain ASCII: what needs no other reading, at a tenth of
+its cost. Such a body has no backslash of its own, hence every one in the line is the escape of a quotation mark.
+
+Groups: actor, at, att, from, id, pay, prev, rules, seq, subject, kind, to, type, ver.
 """
 QUICK_ROW = (
     b'","pos":%d,"row":{"actor":%b,"at":"%b","hash":"%b","id":"%b","kind":"%b","seq":%b,"subject":"%b","type":"%b"},'
@@ -180,3 +222,4 @@ QUICK_ROW = (
 )
 """What must follow the body in the line, made from the body itself."""
 QUICK_END = b'},"t":"event"}\n'
+QUICK_SAY = b'"say":{'

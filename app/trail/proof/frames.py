@@ -6,12 +6,13 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Any
 
-from app.trail.proof.canon import parse_canonical
+from app.trail.proof.canon import parse_canonical, parse_json
 from app.trail.proof.envelopes import is_count, is_hex_hash, is_instant, is_uuid
 from app.trail.proof.strict import HASH_BYTES, Malformed
 
 EXPORT_FORMAT = "rl-export/1"
 EVENT_BEGINS = b'{"body":"'
+ITEM_BEGINS = b'{"row":{'
 CHILD_BEGINS = b'{"item":"'
 _MEMBERS: dict[str, tuple[str, ...]] = {
     "header": ("at", "format", "log", "made_by", "scope", "size"),
@@ -64,11 +65,11 @@ class Framing:
             raise Malformed("the last line tells of another file")
 
 
-def read_line(line: bytes) -> dict[str, Any]:
-    """A line as its members; raises Malformed for a wrong kind, wrong members or another spelling."""
+def read_line(line: bytes, *, exact: bool = True) -> dict[str, Any]:
+    """A line as its members; raises Malformed for a wrong kind, wrong members or, where `exact`, another spelling."""
     if not line.endswith(b"\n"):
         raise Malformed("a line does not end")
-    document = parse_canonical(line[:-1])
+    document = parse_canonical(line[:-1]) if exact else parse_json(line)
     kind = document.get("t") if isinstance(document, dict) else None
     if kind not in _MEMBERS:
         raise Malformed("a line of no known kind")
@@ -111,21 +112,25 @@ def _key(document: dict[str, Any]) -> bool:
     return is_uuid(document["id"]) and dated and (vkey is None or isinstance(vkey, str)) and _texts(document, "name")
 
 
-def event_shaped(document: dict[str, Any]) -> bool:
+def _event(document: dict[str, Any]) -> bool:
     """Whether an event's line has members of the right kinds; nothing of its body is looked at."""
     row, say, position = document["row"], document["say"], document["pos"]
     return (
         isinstance(document["body"], str)
         and (position is None or is_count(position, 1))
         and isinstance(row, dict) and row.keys() == _COLUMNS_BESIDE
-        and isinstance(say, dict) and all(_said(pair) for pair in say.values())
+        and said_shaped(say)
         and all(isinstance(name, str) for name in document.get("withheld", ()))
         and all(is_hex_hash(part) for part in document.get("proof", ()))
     )  # fmt: skip
 
 
-def _said(pair: object) -> bool:
-    return isinstance(pair, list) and len(pair) == 2 and is_hex_hash(pair[0]) and isinstance(pair[1], str)  # noqa: PLR2004 - salt and value
+def said_shaped(say: object) -> bool:
+    """Whether each field has a salt in hex and the text of its value."""
+    return isinstance(say, dict) and all(
+        type(pair) is list and len(pair) == 2 and type(pair[1]) is str and is_hex_hash(pair[0])  # noqa: PLR2004 - salt and value
+        for pair in say.values()
+    )
 
 
 def _checkpoint(document: dict[str, Any]) -> bool:
@@ -155,7 +160,7 @@ def _end(document: dict[str, Any]) -> bool:
 
 
 _SHAPES = {
-    "header": _header, "key": _key, "event": event_shaped, "checkpoint": _checkpoint, "item": _item, "row": _child,
+    "header": _header, "key": _key, "event": _event, "checkpoint": _checkpoint, "item": _item, "row": _child,
     "subject": _head, "end": _end,
 }  # fmt: skip
 

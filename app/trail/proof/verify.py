@@ -17,7 +17,7 @@ from app.trail.proof.checkpoints import Checkpoint
 from app.trail.proof.deep import Deep
 from app.trail.proof.envelopes import ITEM_KIND
 from app.trail.proof.findings import Finding, Findings, Report, Verdict
-from app.trail.proof.frames import CHILD_BEGINS, EVENT_BEGINS, Framing, Stage, read_line, stage_of
+from app.trail.proof.frames import CHILD_BEGINS, EVENT_BEGINS, ITEM_BEGINS, Framing, Stage, read_line, stage_of
 from app.trail.proof.growth import Growing
 from app.trail.proof.holding import Holding
 from app.trail.proof.own import check_keys, check_own_events
@@ -96,7 +96,7 @@ class _Run:
         return not self.asked.strict and line[_ID] not in chosen and line.endswith(b'"}\n')
 
     def _line(self, line: bytes) -> None:
-        document = read_line(line)
+        document = read_line(line, exact=self.asked.strict or not line.startswith(ITEM_BEGINS))
         stage = stage_of(document)
         self.framing.reach(stage)
         if stage >= Stage.EVENT and not self.prepared:

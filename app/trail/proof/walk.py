@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from app.trail.proof.canon import parse_json
+from app.trail.proof.canon import is_canonical, parse_json
 from app.trail.proof.chains import DELETED, SKEW, UNBORN, Link, Place, Rulebook, Step
 from app.trail.proof.deep import ALWAYS_WHOLE, Deep
-from app.trail.proof.envelopes import ITEM_KIND, PROJECTIONS, QUICK, QUICK_END, QUICK_ROW, misshapen, within
+from app.trail.proof.envelopes import (
+    ITEM_KIND,
+    PROJECTIONS,
+    QUICK,
+    QUICK_END,
+    QUICK_ROW,
+    QUICK_SAY,
+    Content,
+    content_of,
+    misshapen,
+    out_of_order,
+    within,
+)
 from app.trail.proof.findings import Finding, Findings
-from app.trail.proof.frames import EVENT_BEGINS, event_shaped, packed
+from app.trail.proof.frames import EVENT_BEGINS, packed, said_shaped
 from app.trail.proof.strict import Malformed
 
 SAMPLE_OF = 100
@@ -62,7 +76,7 @@ class Walk:
     found: Findings
     rulebook: Rulebook
     deep: Deep
-    choice: Choice = Choice()
+    choice: Choice = field(default_factory=Choice)
     bundle: bool = False
     heads: dict[bytes, tuple[int, bytes, bytes, bytes | None, bytes]] = field(default_factory=dict)
     steps: dict[tuple[bytes | None, ...], tuple[bytes | None, bytes]] = field(default_factory=dict)
@@ -88,9 +102,9 @@ class Walk:
         match = QUICK.match(line)
         if match is None:
             return False
-        actor, at, before, event_id, prev, rules, seq, subject, kind, after, type_ = match.groups()
+        actor, at, _, before, event_id, _, prev, rules, seq, subject, kind, after, type_, _ = match.groups()
         end = match.end()
-        leaf = sha256(b"\0" + line[_BEGUN:end].replace(b'\\"', b'"')).digest()
+        leaf = sha256(b"\0" + line[_BEGUN:end].translate(None, b"\\")).digest()
         hash_ = leaf.hex().encode()
         position = self.positions + 1
         by = b"null" if actor is None else b'"%b"' % actor
@@ -108,18 +122,30 @@ class Walk:
         if at > self._watch:
             self._pass(at.decode())
         if head is None or event_id in self._wanted or subject in self.deep.chosen:
-            self._closer(line, event_id, hash_, Place(subject.decode(), number + 1, position), kind)
+            self._closer(line[end + len(row) - len(QUICK_SAY) :], match, hash_)
         return True
 
-    def _closer(self, line: bytes, event_id: bytes, hash_: bytes, place: Place, kind: bytes) -> None:
-        """What few of the quickly read events need."""
-        if event_id in self._wanted:
-            self.seen[event_id.decode()] = Seen(place, hash_.decode())
-        if self._chosen(place, kind.decode()):
-            document = parse_json(line)
-            if not event_shaped(document):
-                raise Malformed("not an event line")
-            self.deep.event(document, parse_json(document["body"]), place)
+    def _closer(self, said: bytes, match: re.Match[bytes], hash_: bytes) -> None:
+        """What few of the quickly read events need; `said` is the end of the line, from what was disclosed."""
+        _, at, att, _, event_id, pay, _, rules, seq, subject, kind, _, type_, ver = (
+            (part or b"").decode() for part in match.groups()
+        )
+        place = Place(subject, int(seq), self.positions)
+        if event_id in self.choice.receipts:
+            self.seen[event_id] = Seen(place, hash_.decode())
+        if not self._chosen(place, kind):
+            return
+        document = parse_json(b"{" + said)
+        if document.keys() != {"say", "t"} or not said_shaped(document["say"]):
+            raise Malformed("not an event line")
+        pairs = json.loads("{" + pay.replace("\\", "") + "}", object_pairs_hook=list)
+        if out_of_order(name for name, _ in pairs):
+            self.found.add(Finding("not_canonical", *place))
+        an_item = kind == ITEM_KIND
+        if an_item == (rules == UNBORN.hash) or (an_item and ver != seq):
+            self.found.add(Finding("envelope_invalid", *place, "envelope v1", "rules, ver"))
+        attached = [] if att == "[]" else json.loads(att.replace("\\", ""))
+        self.deep.event(Content(event_id, type_, at, kind, dict(pairs), attached), document["say"], (), place)
 
     def _chosen(self, place: Place, kind: str) -> bool:
         subject = place.subject.encode()
@@ -142,16 +168,21 @@ class Walk:
         for column, path in PROJECTIONS:
             if (told := within(body, path)) != row[column] or type(told) is not type(row[column]):
                 self.found.add(Finding("projection_mismatch", *place, f"{column} {told}", str(row[column])))
-        if (wrong := misshapen(body, len(text.encode()))) is not None and not self._readable(body):
+        wrong = misshapen(body, len(text.encode()))
+        if wrong is not None:
             self.found.add(Finding("envelope_invalid", *place, "envelope v1", wrong))
-            return
-        self._link(body, leaf.hex(), place)
+        if wrong is None or self._readable(body):
+            self._link(body, leaf.hex(), place)
+            self._content(document, body, place, shaped=wrong is None)
+
+    def _content(self, document: dict[str, Any], body: dict[str, Any], place: Place, *, shaped: bool) -> None:
         if body["id"] in self.choice.receipts:
-            self.seen[body["id"]] = Seen(place, leaf.hex())
+            self.seen[body["id"]] = Seen(place, sha256(b"\0" + document["body"].encode()).hexdigest())
         if self._chosen(place, body["subject"]["kind"]):
-            self.deep.event(document, body, place)
-        elif wrong is not None:
-            self.found.add(Finding("envelope_invalid", *place, "envelope v1", wrong))
+            if not is_canonical(document["body"], body):
+                self.found.add(Finding("not_canonical", *place))
+            if shaped:
+                self.deep.event(content_of(body), document["say"], document.get("withheld", ()), place)
 
     @staticmethod
     def _place(document: dict[str, Any], body: object) -> Place:
