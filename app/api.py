@@ -17,6 +17,7 @@ from app.features.meta.router import router as meta
 from app.features.organisation.router import router as organisation
 from app.features.plans.router import router as plans
 from app.features.progress.router import router as progress
+from app.features.redactions.router import router as redactions
 from app.features.session.router import router as session
 from app.features.site.router import router as site
 from app.features.trail.router import router as trail
@@ -30,6 +31,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     approvals,
     history,
     trail,
+    redactions,
     session,
     organisation,
     authority,

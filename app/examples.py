@@ -294,6 +294,27 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "ProblemSolvedIn.money": None,
     "ProgressIn.percent": 60,
     "ReclassifyData": {"reason": "经核实影响范围扩大", "severity": "major"},
+    "Redaction": {
+        "id": identifier("redaction"), "item_id": identifier("item"), "status": "requested", "basis": "consent_withdrawn",
+        "places": [{"kind": "item_field", "field": "source_quote"}], "requested_by": identifier("requested_by"),
+        "requested_by_name": "纪安宁", "requested_at": "2026-03-31T02:30:00Z", "decided_by": None, "decided_by_name": None,
+        "decided_at": None, "version": 1,
+    },
+    "RedactionIn": {
+        "item_id": identifier("item"), "basis": "consent_withdrawn",
+        "places": [
+            {"kind": "item_field", "field": "source_quote"},
+            {"kind": "child", "table": "objection", "id": identifier("objection"), "field": "contact"},
+            {"kind": "file", "evidence_id": identifier("evidence")},
+        ],
+    },
+    "RedactionPreview": {
+        "item_id": identifier("item"),
+        "disclosures": [{"event_id": identifier("event"), "seq": 1, "field": "source_quote"}],
+        "item_fields": ["source_quote"],
+        "records": [{"table": "objection", "id": identifier("objection"), "fields": ["contact"]}],
+        "elsewhere": [],
+    },
     "RegisterData": {"category": "procurement_contract", "severity": "general"},
     "RejectData": {"reason": "佐证只到上月，请补充近期记录后再报。", "to_state": "rectifying"},
     "SatisfiedIn": {

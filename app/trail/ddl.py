@@ -9,11 +9,24 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app.core.db import Reader
+from app.trail.redact import PLACEHOLDER
 
 APP_ROLE = "rectify_app"
 APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field")
 ENDED_ONCE = ("item_version", "item_unit_span", "item_person_span")
 VERSIONED = ("item",)
+REWORDED = {
+    "approval": ("comment",),
+    "decision": ("body", "minutes_no", "rule"),
+    "gate_result": ("detail", "comment"),
+    "item_cycle": ("snapshot",),
+    "progress_report": ("content", "next_step"),
+    "stage_review": ("summary",),
+    "submission": ("summary",),
+}
+"""Records of an item that only grow; a redaction puts its placeholder into these columns and nothing else anywhere."""
+RULED = {"objection": ("content", "contact", "ruling_reason", "ruling", "ruled_by", "ruled_at")}
+"""As above, and the ruling is added once."""
 GRANTS = {
     "event": ("SELECT", "INSERT"),
     "event_disclosure": ("SELECT", "INSERT", "DELETE"),
@@ -32,6 +45,7 @@ GRANTS = {
     "item_text": ("SELECT", "INSERT", "UPDATE"),
     "item_unit_span": ("SELECT", "INSERT", "UPDATE"),
     "item_person_span": ("SELECT", "INSERT", "UPDATE"),
+    **dict.fromkeys((*REWORDED, *RULED), ("SELECT", "INSERT", "UPDATE")),
 }
 UPDATED_COLUMNS = {
     "log_state": ("next",),
@@ -45,6 +59,7 @@ UPDATED_COLUMNS = {
     "item_text": ("title",),
     "item_unit_span": ("valid_to",),
     "item_person_span": ("valid_to",),
+    **{table: (*columns, "changed_seq") for table, columns in (REWORDED | RULED).items()},
 }
 """UPDATE is granted on these columns alone."""
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
@@ -90,11 +105,21 @@ UNTOLD_BODY = f"""
 BEGIN
   IF TG_OP = 'DELETE' AND EXISTS
     (SELECT FROM redacted_field WHERE event_id = OLD.event_id AND field = OLD.field) THEN RETURN OLD; END IF;{_REFUSED}"""
-RETITLED_BODY = f"""
+# What differs of a row must have become the placeholder, for an item about which a redaction was carried out.
+_REDACTED = f"""
+  IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM redaction WHERE item_id = OLD.item_id AND status = 'done') AND NOT EXISTS
+    (SELECT FROM jsonb_each(to_jsonb(NEW)) AS n JOIN jsonb_each(to_jsonb(OLD)) AS o USING (key)
+     WHERE n.value <> o.value AND key <> 'changed_seq' AND n.value <> to_jsonb('{PLACEHOLDER}'::text)
+       AND NOT (jsonb_typeof(n.value) = 'object' AND strpos(n.value::text, '{PLACEHOLDER}') > 0))
+  THEN RETURN NEW; END IF;"""  # noqa: S608 - a constant
+REWORDED_BODY = f"""
+BEGIN{_REDACTED}{_REFUSED}"""
+RULED_BODY = f"""
 BEGIN
-  IF TG_OP = 'UPDATE' AND OLD.item_id = NEW.item_id AND OLD.from_version = NEW.from_version AND EXISTS
-    (SELECT FROM redacted_field r JOIN event e ON e.id = r.event_id
-     WHERE e.subject_id = OLD.item_id AND e.seq = OLD.from_version AND r.field = 'title') THEN RETURN NEW; END IF;{_REFUSED}"""
+  IF TG_OP = 'UPDATE' AND OLD.ruling IS NULL AND NEW.ruling IS NOT NULL
+    AND to_jsonb(OLD) - '{{ruling,ruling_reason,ruled_by,ruled_at,changed_seq}}'::text[]
+      = to_jsonb(NEW) - '{{ruling,ruling_reason,ruled_by,ruled_at,changed_seq}}'::text[]
+  THEN RETURN NEW; END IF;{_REDACTED}{_REFUSED}"""
 DECIDED_BODY = f"""
 BEGIN
   IF TG_OP = 'UPDATE' AND OLD.status = 'requested' AND NEW.version = OLD.version + 1
@@ -125,7 +150,8 @@ FUNCTIONS = {
     "trail_signed_once": SIGNED_BODY,
     "trail_retired_once": RETIRED_BODY,
     "trail_untold_when_redacted": UNTOLD_BODY,
-    "trail_retitled_when_redacted": RETITLED_BODY,
+    "trail_reworded_when_redacted": REWORDED_BODY,
+    "trail_ruled_once": RULED_BODY,
     "trail_decided_once": DECIDED_BODY,
 }
 _GUARDED = {
@@ -134,8 +160,10 @@ _GUARDED = {
     "event_disclosure": "trail_untold_when_redacted",
     "checkpoint": "trail_signed_once",
     "trail_key": "trail_retired_once",
-    "item_text": "trail_retitled_when_redacted",
+    "item_text": "trail_reworded_when_redacted",
     "redaction": "trail_decided_once",
+    **dict.fromkeys(REWORDED, "trail_reworded_when_redacted"),
+    **dict.fromkeys(RULED, "trail_ruled_once"),
 }
 PROTECTED = tuple(_GUARDED)
 """Tables whose rows stay: what may happen to one of them happens once, and for a recorded reason."""

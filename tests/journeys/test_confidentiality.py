@@ -13,12 +13,13 @@ async def test_a_restricted_item_shows_its_text_only_to_those_who_need_it(world:
     item = await world.carrier.to("rectifying", of)
     for username in READERS:
         shown = await world.read(item, username)
-        assert (shown["title"], shown["root_cause"], shown["masked_fields"]) == (of.title, of.root_cause, []), username
+        texts = [shown[name] for name in ("title", "root_cause", "goal")]
+        assert (texts, shown["masked_fields"]) == ([of.title, of.root_cause, of.goal], []), username
     for username in OTHERS:
         caller = await world.as_(username)
         shown = await caller.get(f"/items/{item['id']}")
-        assert {"title", "description", "root_cause"} <= set(shown["masked_fields"]), username
-        texts = (of.title, of.description, of.root_cause, *of.measures, *of.criteria)
+        assert {"title", "description", "root_cause", "goal"} <= set(shown["masked_fields"]), username
+        texts = (of.title, of.description, of.root_cause, of.goal, *of.measures, *of.criteria)
         places = ("", "/measures", "/criteria", "/plans", "/progress", "/evidence", "/events", "/transitions")
         for place in places:
             answer = (await caller.send("GET", f"/items/{item['id']}{place}")).text

@@ -1,3 +1,4 @@
+import json
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -7,6 +8,7 @@ from app.core.db import Database, Tx
 from app.core.ids import uuid7
 from app.trail import ddl
 from app.trail.positions import assign_positions
+from app.trail.redact import PLACEHOLDER
 from tests.trail.make import History, change, new_id, step
 
 CHANGES = {
@@ -22,7 +24,16 @@ CHANGES = {
     "item_text": "title = '无'",
     "item_unit_span": "part = 'lead'",
     "item_person_span": "person_id = gen_random_uuid()",
+    "approval": "comment = '改写'",
+    "decision": "body = '改写'",
+    "gate_result": "comment = '改写'",
+    "item_cycle": "snapshot = '{}'",
+    "objection": "content = '改写'",
+    "progress_report": "content = '改写'",
+    "stage_review": "summary = '改写'",
+    "submission": "summary = '改写'",
 }
+REWORDED = {"item_text", *ddl.REWORDED, *ddl.RULED}
 _ROOT = "sha256('')"
 ONE_ROW_EACH = (
     "INSERT INTO log_tile VALUES (0, 0, decode(repeat('ab', 8192), 'hex'))",
@@ -39,10 +50,37 @@ ONE_ROW_EACH = (
     "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
     "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
     "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",
+    """INSERT INTO approval (item_id, id, cycle, submission_no, closing_round, purpose, role, opinion, comment, occurred_at,
+         recorded_at, changed_seq)
+       SELECT subject_id, gen_random_uuid(), 1, 1, 1, 'closure', 'leader', 'agree', '同意', now(), now(), seq FROM event WHERE
+         subject_kind = 'item'""",
+    """INSERT INTO decision (item_id, id, cycle, purpose, body, decided_on, decided_at, minutes_no, scan_id, rule, entitled,
+         present, yes, no, deferred, abstained, result, changed_seq, created_at)
+       SELECT subject_id, gen_random_uuid(), 1, 'closure', '会', now(), now(), '8', gen_random_uuid(), '{}', 1, 1, 1, 0, 0, 0,
+         'passed', seq, now() FROM event WHERE subject_kind = 'item'""",
+    """INSERT INTO gate_result (item_id, id, cycle, submission_no, gate, part, result, detail, comment, occurred_at, recorded_at,
+         changed_seq)
+       SELECT subject_id, gen_random_uuid(), 1, 1, 'problem_solved', 'whole', 'passed', '{"note": "实"}', '好', now(), now(), seq
+       FROM event WHERE subject_kind = 'item'""",
+    """INSERT INTO item_cycle (item_id, cycle, closed_at, snapshot, changed_seq)
+       SELECT subject_id, 1, now(), '{"goal": "好"}', seq FROM event WHERE subject_kind = 'item'""",
+    """INSERT INTO objection (item_id, id, cycle, submission_no, content, contact, received_on, changed_seq, created_at)
+       SELECT subject_id, gen_random_uuid(), 1, 1, '有异议', '电话', now(), seq, now() FROM event WHERE subject_kind = 'item'""",
+    """INSERT INTO progress_report (item_id, id, cycle, reported_on, content, assessment, changed_seq, created_at)
+       SELECT subject_id, gen_random_uuid(), 1, now(), '已做', 'done', seq, now() FROM event WHERE subject_kind = 'item'""",
+    """INSERT INTO stage_review (item_id, id, cycle, reviewed_on, result, summary, changed_seq)
+       SELECT subject_id, gen_random_uuid(), 1, now(), 'on_track', '好', seq FROM event WHERE subject_kind = 'item'""",
+    """INSERT INTO submission (item_id, id, submission_no, cycle, summary, policy_version, submitted_at, occurred_at, changed_seq)
+       SELECT subject_id, gen_random_uuid(), 1, 1, '做完', 1, now(), now(), seq FROM event WHERE subject_kind = 'item'""",
 )
+ON_RECORD = """
+INSERT INTO redaction VALUES (gen_random_uuid(), $1, 'done', 'court_order', '[]', gen_random_uuid(), now(),
+  gen_random_uuid(), now(), 2)
+"""
 BLUNT = "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
 FORBIDDEN = (
-    *(f"UPDATE {table} SET {text}" for table, text in CHANGES.items() if table != "item_text"),
+    *(f"UPDATE {table} SET {text}" for table, text in CHANGES.items() if table not in REWORDED),
+    *(f"UPDATE {table} SET item_id = item_id" for table in REWORDED),
     *(f"DELETE FROM {table}" for table in ddl.PROTECTED if table != "event_disclosure"),
     *(f"TRUNCATE {table} CASCADE" for table in ddl.GRANTS),
     *(f"DROP TABLE {table}" for table in ddl.GRANTS),
@@ -139,6 +177,36 @@ async def test_the_service_role_cannot_change_the_past(owner: asyncpg.Connection
         with pytest.raises(asyncpg.InsufficientPrivilegeError) as caught:
             await owner.execute(statement)
         assert "it only grows" not in str(caught.value), statement
+
+
+@pytest.mark.parametrize("table", sorted(REWORDED))
+async def test_after_a_redaction_a_record_takes_the_placeholder_and_nothing_else(
+    owner: asyncpg.Connection, table: str
+) -> None:
+    item_id = await owner.fetchval(f"SELECT item_id FROM {table}")
+    column = CHANGES[table].partition(" ")[0]
+    words = json.dumps({"goal": PLACEHOLDER}, ensure_ascii=False) if table == "item_cycle" else PLACEHOLDER
+    wrong = "{}" if table == "item_cycle" else f"{PLACEHOLDER}。"
+    change = f"UPDATE {table} SET {column} = $1"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute(change, words)
+    await owner.execute(ON_RECORD, item_id)
+    for bad in (f"{change}, item_id = gen_random_uuid()", f"DELETE FROM {table} WHERE $1 <> ''"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+            await owner.execute(bad, words)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute(change, wrong)
+    await owner.execute(change, words)
+    assert await owner.fetchval(f"SELECT {column}::text FROM {table}") == words
+
+
+async def test_an_objection_is_ruled_on_once(owner: asyncpg.Connection) -> None:
+    ruling = "UPDATE objection SET ruling = 'dismissed', ruling_reason = '不实', ruled_at = now()"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute(f"{ruling}, content = '改写'")
+    await owner.execute(ruling)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute("UPDATE objection SET ruling = 'upheld'")
 
 
 async def test_an_item_cannot_skip_or_repeat_a_version(owner: asyncpg.Connection) -> None:

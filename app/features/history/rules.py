@@ -17,7 +17,7 @@ SAFE_FIELDS: Final = frozenset({
     "severity", "confidentiality", "mode", "deadline", "accountable_leader_ids", "lead_unit_id",
     "responsible_unit_id", "cooperating_unit_ids", "declared_true", "to_state", "gates", "disposition",
     "result", "reason_code", "redo_by", "next_review_on", "target_id", "rehome_to_id", "child_ids",
-    "from_item_ids", "from_numbers", "split_from_id",
+    "from_item_ids", "from_numbers", "split_from_id", "redacted", "basis", "redaction_id",
 })  # fmt: skip
 """Codes, counters, dates and units: all that a restricted item tells those who may not read its text.
 
@@ -66,6 +66,8 @@ _OBJECTS: Final[Mapping[str, Text]] = {
     "ledger.policy": Text("台账规则", "Policy"),
     "category": Text("问题类别", "Category"),
     "source_type": Text("问题来源类型", "Source type"),
+    "redaction": Text("脱敏申请", "Request for redaction"),
+    "key": Text("签名密钥", "Signing key"),
 }
 _VERBS: Final[Mapping[str, Text]] = {
     "created": Text("新建", "created"),
@@ -99,6 +101,11 @@ _VERBS: Final[Mapping[str, Text]] = {
     "archived": Text("归档", "archived"),
     "logged_in": Text("登录", "logged in"),
     "split_off": Text("拆分立账", "split off"),
+    "redacted": Text("脱敏", "redacted"),
+    "requested": Text("提出", "made"),
+    "approved": Text("批准", "approved"),
+    "rejected": Text("驳回", "rejected"),
+    "retired": Text("停用", "retired"),
 }
 
 
