@@ -13,7 +13,7 @@ from app.trail.export import plain
 from app.trail.keys import origin_of
 from app.trail.proof.findings import Finding
 from app.trail.proof.strict import HASH_BYTES
-from app.trail.proof.tiles import TILE_HEIGHT, Edge, TileId
+from app.trail.proof.tiles import LEVEL_LIMIT, TILE_HEIGHT, Edge, TileId
 
 AT_ONCE: Final = 8192
 """Leaves taken into the tree together."""
@@ -84,15 +84,22 @@ async def _tree(snapshot: Snapshot) -> list[Finding]:
     found += [finding("tile_mismatch", f"log_tile {tile.level}/{tile.index}", "a tile", None) for tile in due]
     rows = await snapshot.fetch(EDGE)
     # The edge is moved on with each checkpoint and says by itself how large the tree was then.
-    reached, newest = sum(len(row["data"]) // HASH_BYTES << TILE_HEIGHT * row["level"] for row in rows), await snapshot.fetchval(NEWEST)
+    reached, newest = sum(_leaves(row) for row in rows), await snapshot.fetchval(NEWEST)
     if reached > newest:
-        found.append(Finding("checkpoint_missing", None, None, reached, f"log_edge of {reached}", f"checkpoint {newest}"))
+        found.append(
+            Finding("checkpoint_missing", None, None, reached, f"log_edge of {reached}", f"checkpoint {newest}")
+        )
     held = {row["level"]: row["data"].hex() for row in rows}
     for level in sorted(held.keys() | set(range(len(edge.rows)))):
         made_row = edge.rows[level].hex() if level < len(edge.rows) else None
         if held.get(level) != made_row:
             found.append(finding("edge_mismatch", f"log_edge {level}", made_row, held.get(level)))
     return found
+
+
+def _leaves(row: Row) -> int:
+    level = row["level"]
+    return len(row["data"]) // HASH_BYTES << TILE_HEIGHT * level if 0 <= level < LEVEL_LIMIT else 0
 
 
 def _grown(edge: Edge, leaves: list[bytes]) -> dict[TileId, bytes]:

@@ -13,7 +13,6 @@ from app.lifecycle.derived import item_units
 from app.tables.past import ItemVersion
 from app.trail.export import plain
 from app.trail.proof.findings import Finding
-from app.trail.redact import PLACEHOLDER
 
 # "Until further notice" has no date; null says so to everything that reads this.
 _ENDS: Final = "nullif(valid_to, 'infinity') AS valid_to"
@@ -108,7 +107,7 @@ def _texts(history: History, texts: Sequence[Mapping[str, Any]], first: int) -> 
         if version not in held:
             if title is not None and title != before:
                 yield finding("past_mismatch", item, f"item_text {version}", None, version)
-        elif title is not None and held[version] not in {title, PLACEHOLDER}:
+        elif title is not None and held[version] != title:
             yield finding(
                 "past_mismatch", item, f"item_text.title={title}", f"item_text.title={held[version]}", version
             )

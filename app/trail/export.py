@@ -33,7 +33,8 @@ PROVED_AT_ONCE: Final = 256
 """Events whose proofs are made of one reading of tiles."""
 
 LOG: Final = """
-SELECT s.log_id, s.epoch, l.size FROM (SELECT coalesce(max(position), 0) AS size FROM log_position) l LEFT JOIN log_state s ON TRUE
+SELECT s.log_id, s.epoch, l.size
+FROM (SELECT coalesce(max(position), 0) AS size FROM log_position) l LEFT JOIN log_state s ON TRUE
 """
 KEYS: Final = "SELECT id, name, fingerprint, vkey, added_at, retired_at FROM trail_key ORDER BY id"
 _COLUMNS: Final = (

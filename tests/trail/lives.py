@@ -16,6 +16,7 @@ from app.trail.keys import rotate
 from app.trail.positions import assign_positions
 from app.trail.proof.findings import Report
 from app.trail.proof.verify import Asked
+from app.trail.redactions import erase_files
 from app.trail.seal import Sealer
 from tests.journeys.stage import made, opine, problem
 from tests.make.world import World, case, world_of
@@ -32,11 +33,14 @@ async def seal(world: World) -> int:
     return size
 
 
-async def audited(world: World, *against: str) -> Report:
+def storage_of(world: World) -> LocalStorage:
     settings = world.app.state.settings
-    storage = LocalStorage(settings.var / "files", settings.upload_limit)
+    return LocalStorage(settings.var / "files", settings.upload_limit)
+
+
+async def audited(world: World, *against: str) -> Report:
     async with world.db.snapshot() as snapshot:
-        return await Audit(Asked(strict=True, against=against), storage).run(snapshot)
+        return await Audit(Asked(strict=True, against=against), storage_of(world)).run(snapshot)
 
 
 async def newest(world: World) -> str:
@@ -56,6 +60,7 @@ async def lives(app: FastAPI) -> World:
     await rotate(world.db, Path(app.state.settings.var), "checkpoint")
     await reopened(world)
     await worked_on(world)
+    await redacted(world)
     await seal(world)
     # Time moves on here and back again, which no clock of a service does: a key is retired before that, and none after.
     await noticed(world)
@@ -162,6 +167,30 @@ async def worked_on(world: World) -> None:
     await office.act(item["id"], "reclassify", {"reason": "影响扩大", "severity": "grave"})
     await opine(await world.as_("first_responsible"), item, "sustain")
     await world.carrier.decide(item, "sustain")
+
+
+async def redacted(world: World) -> None:
+    """Words of a closed item, a file, and words of a deleted draft are taken out; one request is turned down."""
+    of = case()
+    item = await world.carrier.to("rectifying", of)
+    head = await world.carrier.head(of)
+    shown = await head.upload(f"/items/{item['id']}/evidence", "名单.txt", f"名单 {item['id']}", target_kind="item")
+    item = await world.carrier.to("closed", of, item)
+    measure = await world.db.fetchval("SELECT id FROM measure WHERE item_id = $1 LIMIT 1", item["id"])
+    gone = await world.db.fetchval("SELECT subject_id FROM event WHERE type = 'item.draft_deleted'")
+    title, told = {"kind": "item_field", "field": "title"}, {"kind": "item_field", "field": "description"}
+    child = {"kind": "child", "table": "measure", "id": str(measure), "field": "content"}
+    file = {"kind": "file", "evidence_id": shown["id"]}
+    security, audit = await world.as_("security_admin"), await world.as_("audit_admin")
+    for item_id, places, verdict in (
+        (item["id"], [title, child], "approve"), (item["id"], [file], "approve"),
+        (str(gone), [told], "approve"), (item["id"], [told], "reject"),
+    ):  # fmt: skip
+        asked = {"item_id": item_id, "basis": "court_order", "places": places}
+        made = await security.post("/trail/redactions", asked)
+        await audit.post(f"/trail/redactions/{made['id']}:{verdict}", None)
+    await erase_files(world.db, storage_of(world))
+    assert not await storage_of(world).exists(shown["sha256"])
 
 
 async def on_paper(world: World) -> None:

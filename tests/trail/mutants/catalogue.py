@@ -14,12 +14,16 @@ BESIDE, EVENTS, LOG = "beside", "events", "log"
 
 
 class Equivalent(NamedTuple):
-    """A change that leaves the ledger's memory as good as it was, and why."""
+    """A change that leaves the ledger's memory as good as it was, and why; `made` is the row after it, if any."""
 
     table: str
     kind: str
     why: str
-    applies: Callable[[Row, Sequence[Row]], bool]
+    applies: Callable[[Row, Row, Sequence[Row]], bool]
+
+
+def _largest(rows: Sequence[Row]) -> int:
+    return max(int(one["size"]) for one in rows)
 
 
 EQUIVALENT = (
@@ -27,7 +31,13 @@ EQUIVALENT = (
         "checkpoint", "delete",
         "an older checkpoint takes nothing of the history along: the newer ones cover all it covered, and whoever kept its "
         "note learns that it is missing (tests/trail/test_attackers.py)",
-        lambda row, rows: row["size"] < max(one["size"] for one in rows),
+        lambda row, _, rows: row["size"] < _largest(rows),
+    ),
+    Equivalent(
+        "checkpoint", "update",
+        "the newest checkpoint without its note is what it is between the commit and the signature: it is signed again with "
+        "the same bytes, and after a minute its events are overdue",
+        lambda row, made, rows: made["note"] is None and row["size"] == _largest(rows),
     ),
 )  # fmt: skip
 
@@ -54,7 +64,7 @@ TABLES = (
     Table("checkpoint", LOG, "size"),
     Table("trail_key", LOG, "id"),
     Table("trail_subject", LOG, "id"),
-    Table("redaction", BESIDE, "item_id"),
+    Table("redaction", BESIDE, "id"),
     Table("redacted_field", BESIDE, "item_id"),
     Table("item_version", BESIDE, "item_id"),
     Table("item_text", BESIDE, "item_id"),

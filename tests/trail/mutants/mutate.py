@@ -92,9 +92,9 @@ class Ledger:
         if not rows:
             return None
         row, kind = rng.choice(rows), rng.choices(("update", "delete", "copy", "swap"), (7, 1, 1, 1))[0]
-        if any(one.applies(row, rows) for one in EQUIVALENT if (one.table, one.kind) == (table.name, kind)):
-            return None
         if kind == "delete":
+            if self._equivalent(table, kind, row, row):
+                return None
             return self._mutant(
                 table, kind, "", [row], f"DELETE FROM {table.name} WHERE ctid = $1::text::tid", (row["ctid"],)
             )
@@ -114,11 +114,15 @@ class Ledger:
             value = retold(rng, row[column])
         else:
             value = another(rng, row[column], [one[column] for one in self.rows[table.name]], nullable=nullable)
-        if value == row[column]:
-            return None
         changed = {**row, column: value}
+        if value == row[column] or self._equivalent(table, "update", row, changed):
+            return None
         sql = f'UPDATE {table.name} SET "{column}" = $2{_cast(kind)} WHERE ctid = $1::text::tid'
         return self._mutant(table, "update", column, [row, changed], sql, (row["ctid"], value))
+
+    def _equivalent(self, table: Table, kind: str, row: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+        rows = self.rows[table.name]
+        return any(one.applies(row, made, rows) for one in EQUIVALENT if (one.table, one.kind) == (table.name, kind))
 
     def _swap(self, table: Table, column: str, row: Mapping[str, Any], other: Mapping[str, Any]) -> Mutant | None:
         if row[column] == other[column] or column in self.keys[table.name]:

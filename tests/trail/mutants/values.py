@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,19 +33,12 @@ def altered(rng: random.Random, value: Any) -> Any:
             return value + rng.choice((-1, 1, 7))
         case bytes():
             return _flipped(rng, value)
-        case datetime():
-            return value if value.year in {1, FAR} else value + timedelta(seconds=rng.choice((-1, 1, 3600)))
-        case date():
-            return value if value.year >= FAR - 1 else value + timedelta(days=rng.choice((-1, 1, 30)))
+        case date():  # an instant too
+            step = timedelta(days=rng.choice((-1, 1, 30)))
+            return value if value.year in {1, FAR} else value + (step / 86_400 if isinstance(value, datetime) else step)
         case UUID():
             return uuid7()
-        case str():
-            return _edited(rng, value)
-        case list():
-            return _listed(rng, value)
-        case dict():
-            return _member(rng, value)
-    raise TypeError(type(value))
+    return _CHANGED[type(value)](rng, value)
 
 
 def _flipped(rng: random.Random, value: bytes) -> bytes:
@@ -80,6 +73,9 @@ def _member(rng: random.Random, value: dict[str, Any]) -> dict[str, Any]:
     if value[name] is None or rng.random() < 0.3:
         return without
     return {**value, name: altered(rng, value[name])}
+
+
+_CHANGED: dict[type, Callable[[random.Random, Any], Any]] = {str: _edited, list: _listed, dict: _member}
 
 
 def retold(rng: random.Random, text: str) -> str:
