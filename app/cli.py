@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr, ValidationError
 
-from app import cli_export
+from app import cli_export, cli_trail
 from app.settings import Settings
 
 cli = typer.Typer(
     help="整改台账 rectification-ledger", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+cli_trail.register(cli)
 
 
 def main() -> None:

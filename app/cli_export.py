@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Final
@@ -35,6 +36,19 @@ def register(cli: typer.Typer, opened: Opened) -> None:
         with opened() as settings:
             asyncio.run(_export(settings, out, item))
 
+    @cli.command()
+    def audit(
+        against: Annotated[
+            list[Path] | None,
+            typer.Option(help="早先留存的检查点或回执 a checkpoint or receipt retained from before", metavar="NOTE"),
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="输出 JSON print the report as JSON")] = False,
+    ) -> None:
+        """核对数据库与历史 hold the whole database against its own history; exit codes as `rectify verify`."""
+        with opened() as settings:
+            code = asyncio.run(_audit(settings, against or [], as_json=as_json))
+        raise typer.Exit(code)
+
 
 async def _export(settings: Settings, out: Path, items: list[UUID] | None) -> None:
     from app.core.db import Database
@@ -54,6 +68,30 @@ async def _export(settings: Settings, out: Path, items: list[UUID] | None) -> No
         await database.close()
     said = f"{made.events} 个事件 events, {made.size} 个位置 positions, sha256 {made.sha256}"
     typer.echo(f"{said}{'' if out == STDOUT else f' → {out}'}", err=True)
+
+
+async def _audit(settings: Settings, against: Sequence[Path], *, as_json: bool) -> int:
+    from app.audit.findings import CODES as BEYOND
+    from app.audit.run import Audit
+    from app.core.db import Database
+    from app.core.storage import LocalStorage
+    from app.trail.proof.findings import CODES
+    from app.trail.proof.tell import told_in_words
+    from app.trail.proof.verify import Asked
+
+    asked = Asked(strict=True, against=tuple(path.read_bytes().decode() for path in against))
+    storage = LocalStorage(settings.var / "files", settings.upload_limit)
+    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared)
+    try:
+        async with database.snapshot() as snapshot:
+            report = await Audit(asked, storage, Progress("步 steps").step).run(snapshot)
+    finally:
+        await database.close()
+    if as_json:
+        typer.echo(json.dumps(report.document(), ensure_ascii=False, indent=2))
+    else:
+        typer.echo("\n".join(told_in_words(report, {**CODES, **BEYOND})))
+    return report.exit_code
 
 
 @contextmanager

@@ -103,17 +103,37 @@ class Writer:
         """Event, state after, columns, and what else is said: an item's way into rectification."""
         day = self.now.date()
         yield "item.submitted", "submitted", {}, {}
-        yield "item.registered", "registered", {"number": f"ZG-{self.events}", "registered_at": self.now}, {"duplicates": []}
+        yield (
+            "item.registered",
+            "registered",
+            {"number": f"ZG-{self.events}", "registered_at": self.now},
+            {"duplicates": []},
+        )
         deadline = {"text": "30日内", "kind": "days", "days": 30, "day_type": "calendar"}
-        lead = {"lead_unit_id": self.unit, "responsible_person_id": self.person, "mode": "time_limited", "assigned_on": day}
+        lead = {
+            "lead_unit_id": self.unit,
+            "responsible_person_id": self.person,
+            "mode": "time_limited",
+            "assigned_on": day,
+        }
         yield "item.assigned", "assigned", {**lead, "deadline": deadline, "due_on": day, "due_sort": day}, {}
         yield "item.acknowledged", "planning", {"acknowledged_at": self.now}, {}
-        yield "item.measure_added", "planning", {"measures_total": 1}, {"measure": {"content": WORDS[:20], "percent": 0}}
+        yield (
+            "item.measure_added",
+            "planning",
+            {"measures_total": 1},
+            {"measure": {"content": WORDS[:20], "percent": 0}},
+        )
         yield "item.plan_submitted", "plan_review", {"root_cause": WORDS, "goal": WORDS[:12]}, {"plan_version": 1}
         yield "item.plan_approved", "rectifying", {"plan_version": 1}, {"opinion": "同意"}
         for percent in (40, 90):
             said = {"content": WORDS, "assessment": "on_track", "reported_on": str(day)}
-            yield "item.progress_reported", "rectifying", {"progress_latest": said, "progress_percent": percent}, {"progress": said}
+            yield (
+                "item.progress_reported",
+                "rectifying",
+                {"progress_latest": said, "progress_percent": percent},
+                {"progress": said},
+            )
 
     def life(self) -> Iterator[None]:
         """One item, an event at a time."""
@@ -171,7 +191,9 @@ def _open(writer: Writer) -> dict[str, Any]:
     fields = {"name": "checkpoint", "fingerprint": "ab" * 32, "vkey": vkey}
     writer.config("key", "key.added", fields, key)
     events = {action.value: row.event for action, row in BY_ACTION.items()}
-    writer.config("rules", "rules.published", {"hash": RULES, "table": rules_table(), "events": events}, subject_of(RULES))
+    writer.config(
+        "rules", "rules.published", {"hash": RULES, "table": rules_table(), "events": events}, subject_of(RULES)
+    )
     return {"t": "key", "id": str(key), **fields, "added_at": instant(writer.now), "retired_at": None}
 
 
@@ -185,6 +207,7 @@ def _join(path: Path, writer: Writer, key: dict[str, Any]) -> None:
              for subject, (kind, head) in sorted(writer.heads.items())]  # fmt: skip
     digest, lines = hashlib.sha256(), 0
     with path.open("wb", buffering=1 << 20) as out:
+
         def put(line: bytes) -> None:
             nonlocal lines
             digest.update(line)

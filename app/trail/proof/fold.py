@@ -34,7 +34,7 @@ BLANK: dict[str, Any] = FAR_OFF | {
     "yellow_from": None, "red_from": None, "goal": None, "root_cause": None, "remarks": None, "progress_latest": None,
     "policy_version": None, "effective_at": None, "notice_started_on": None, "notice_ends_on": None,
     "next_review_on": None, "next_look_back_on": None, "completed_at": None, "closed_at": None, "disposition": None,
-    "merged_into_id": None, "split_from_id": None,
+    "merged_into_id": None, "split_from_id": None, "finder_person_id": None,
 }  # fmt: skip
 """What a column holds before an event tells of it; a column that is not here is compared once it was told."""
 

@@ -48,7 +48,6 @@ class Framing:
     def __init__(self) -> None:
         self.stage = Stage.HEADER
         self.lines = 0
-        self.events = 0
         self._digest = sha256()
         self.add = self._digest.update
 
@@ -59,9 +58,9 @@ class Framing:
             raise Malformed("lines are out of order")
         self.stage = stage
 
-    def end(self, document: dict[str, Any]) -> None:
+    def end(self, document: dict[str, Any], events: int) -> None:
         said = (document["events"], document["lines"], document["sha256"])
-        if said != (self.events, self.lines, self._digest.hexdigest()):
+        if said != (events, self.lines, self._digest.hexdigest()):
             raise Malformed("the last line tells of another file")
 
 

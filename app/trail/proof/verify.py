@@ -6,7 +6,7 @@ invented history with invented keys looks as good as a true one: that is what SE
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from app.trail.proof.checkpoints import Checkpoint
 from app.trail.proof.deep import Deep
 from app.trail.proof.envelopes import ITEM_KIND
 from app.trail.proof.findings import Finding, Findings, Report, Verdict
-from app.trail.proof.frames import CHILD_BEGINS, EVENT_BEGINS, ITEM_BEGINS, Framing, Stage, read_line, stage_of
+from app.trail.proof.frames import CHILD_BEGINS, ITEM_BEGINS, Framing, Stage, read_line, stage_of
 from app.trail.proof.growth import Growing
 from app.trail.proof.holding import Holding
 from app.trail.proof.own import check_keys, check_own_events
@@ -27,12 +27,16 @@ from app.trail.proof.strict import HASH_BYTES, Malformed
 from app.trail.proof.walk import Choice, Walk
 
 _OVERDUE, _FRESH = "overdue", "fresh"
-_ID = slice(len(CHILD_BEGINS), len(CHILD_BEGINS) + 36)
+_LONG = frozenset({Stage.ITEM, Stage.ROW})
+_CHILD_OF = slice(len(CHILD_BEGINS), len(CHILD_BEGINS) + 36)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody wants to know; `against` are the texts of notes retained from before."""
+    """What somebody wants to know; `against` are the texts of notes retained from before.
+
+    An age, be it in `max_age` or in the policy, needs `now`.
+    """
 
     items: frozenset[str] = frozenset()
     strict: bool = False
@@ -59,6 +63,10 @@ def verify(lines: Iterable[bytes], asked: Asked = Asked()) -> Report:
     return run.report(run.verdict())
 
 
+def _never(_: bytes) -> bool:
+    return False
+
+
 @dataclass
 class _Run:
     """One reading of one file."""
@@ -82,18 +90,27 @@ class _Run:
 
     def read(self, lines: Iterable[bytes]) -> None:
         """Every line once; the quick way is for what nearly all lines of a long file are."""
-        framing, quick, chosen = self.framing, self.walk.quick, self.deep.chosen
-        for line in lines:
-            if framing.stage is Stage.EVENT and line.startswith(EVENT_BEGINS) and quick(line):
-                framing.events += 1
-            elif not (framing.stage is Stage.ROW and line.startswith(CHILD_BEGINS) and self._passes(line, chosen)):
-                self._line(line)
-            framing.add(line)
-            framing.lines += 1
+        framing, add = self.framing, self.framing.add
+        quick: Callable[[bytes], bool] = _never
+        number = 0
+        for number, line in enumerate(lines, start=1):
+            if not quick(line):
+                framing.lines = number - 1
+                if framing.stage not in _LONG or not self._passes(line):
+                    self._line(line)
+                quick = self.walk.quick if framing.stage is Stage.EVENT and not self.walk.bundle else _never
+            add(line)
+        framing.lines = number
 
-    def _passes(self, line: bytes, chosen: set[bytes]) -> bool:
-        """Whether a row beside an item is one that nobody asked about."""
-        return not self.asked.strict and line[_ID] not in chosen and line.endswith(b'"}\n')
+    def _passes(self, line: bytes) -> bool:
+        """Whether nobody asked about an item or a row beside one, and what is always checked of it is right."""
+        if self.asked.strict:
+            return False
+        if self.framing.stage is Stage.ROW:
+            return line.startswith(CHILD_BEGINS) and line[_CHILD_OF] not in self.deep.chosen and line.endswith(b'"}\n')
+        passed = line.startswith(ITEM_BEGINS) and self.walk.item_as_recorded(line)
+        self.items += passed
+        return passed
 
     def _line(self, line: bytes) -> None:
         document = read_line(line, exact=self.asked.strict or not line.startswith(ITEM_BEGINS))
@@ -108,7 +125,6 @@ class _Run:
                 self.key_lines[document["id"]] = document
                 self.keys.add(document)
             case Stage.EVENT | Stage.UNNUMBERED:
-                self.framing.events += 1
                 self.walk.full(document)
             case Stage.CHECKPOINT:
                 self.seals.checkpoint(document)
@@ -119,7 +135,7 @@ class _Run:
             case Stage.SUBJECT:
                 self._subject(document)
             case Stage.END:
-                self.framing.end(document)
+                self.framing.end(document, self.walk.events)
 
     def _header(self, document: dict[str, Any]) -> None:
         self.header = document
@@ -138,13 +154,18 @@ class _Run:
         self.prepared = True
         watched = [(later(self.header["at"], -PROMISED), _OVERDUE), *self.keys.limits()]
         if (age := self._max_age()) is not None:
-            now = (self.asked.now or datetime.now(UTC)).astimezone(UTC)
-            watched.append((later(now.isoformat(timespec="microseconds")[:26] + "Z", -age), _FRESH))
+            oldest = (self._now() - age).astimezone(UTC)
+            watched.append((oldest.isoformat(timespec="microseconds")[:26] + "Z", _FRESH))
         self.walk.prepare(watched)
 
     def _max_age(self) -> timedelta | None:
         policy = self.asked.policy
         return self.asked.max_age or (None if policy is None else policy.max_age)
+
+    def _now(self) -> datetime:
+        if self.asked.now is None:
+            raise ValueError("how old something is takes the time it is")
+        return self.asked.now
 
     def _item(self, row: dict[str, Any]) -> None:
         self.items += 1
@@ -245,8 +266,7 @@ class _Run:
         if age is None:
             return False
         if self.walk.bundle:
-            now = (self.asked.now or datetime.now(UTC)).astimezone(UTC)
-            return datetime.fromisoformat(self.header["at"]) < now - age
+            return datetime.fromisoformat(self.header["at"]) < self._now() - age
         fresh = self.walk.passed.get(_FRESH)
         return fresh is None or newest < fresh
 
@@ -280,7 +300,7 @@ class _Run:
     def _counts(self) -> dict[str, int]:
         return {
             "lines": self.framing.lines,
-            "events": self.framing.events,
+            "events": self.walk.events,
             "positions": self.header["size"],
             "unnumbered": len(self.walk.unnumbered),
             "checkpoints": len(self.seals.sizes),

@@ -14,6 +14,7 @@ from app.trail.proof.chains import DELETED, REDACTION, SKEW, UNBORN, Link, Place
 from app.trail.proof.deep import ALWAYS_WHOLE, Deep
 from app.trail.proof.envelopes import (
     ITEM_KIND,
+    PLAIN,
     PROJECTIONS,
     QUICK,
     QUICK_END,
@@ -32,6 +33,8 @@ from app.trail.proof.strict import Malformed
 SAMPLE_OF = 100
 """One subject of so many is looked at in full unasked."""
 _BEGUN = len(EVENT_BEGINS)
+_ITEM = re.compile(rb'"head_hash":"([0-9a-f]{64})","id":"([0-9a-f-]{36})",')
+_ITEM_ENDS = b'},"t":"item"}\n'
 _NEVER = "9999"
 _ZERO = UNBORN.hash.encode()
 
@@ -82,6 +85,7 @@ class Walk:
     steps: dict[tuple[bytes | None, ...], tuple[bytes | None, bytes]] = field(default_factory=dict)
     leaves: bytearray = field(default_factory=bytearray)
     positions: int = 0
+    events: int = 0
     unnumbered: list[tuple[Place, str]] = field(default_factory=list)
     gone: set[bytes] = field(default_factory=set)
     included: list[Included] = field(default_factory=list)
@@ -119,14 +123,15 @@ class Walk:
         self.heads[subject] = (number + 1, hash_, at, *known)
         self.leaves += leaf
         self.positions = position
+        self.events += 1
         if at > self._watch:
             self._pass(at.decode())
         if head is None or event_id in self._wanted or subject in self.deep.chosen:
-            self._closer(line[end + len(row) - len(QUICK_SAY) :], match, hash_)
+            self._closer(line, end + len(row) - len(QUICK_SAY), match, hash_)
         return True
 
-    def _closer(self, said: bytes, match: re.Match[bytes], hash_: bytes) -> None:
-        """What few of the quickly read events need; `said` is the end of the line, from what was disclosed."""
+    def _closer(self, line: bytes, said: int, match: re.Match[bytes], hash_: bytes) -> None:
+        """What few of the quickly read events need; `said` is where in the line the disclosures begin."""
         _, at, att, _, event_id, pay, _, rules, seq, subject, kind, _, type_, ver = (
             (part or b"").decode() for part in match.groups()
         )
@@ -135,15 +140,16 @@ class Walk:
             self.seen[event_id] = Seen(place, hash_.decode())
         if not self._chosen(place, kind):
             return
-        document = parse_json(b"{" + said)
+        document = parse_json(b"{" + line[said:])
         if document.keys() != {"say", "t"} or not said_shaped(document["say"]):
             raise Malformed("not an event line")
         pairs = json.loads("{" + pay.replace("\\", "") + "}", object_pairs_hook=list)
         if out_of_order(name for name, _ in pairs):
             self.found.add(Finding("not_canonical", *place))
         an_item = kind == ITEM_KIND
-        if an_item == (rules == UNBORN.hash) or (an_item and ver != seq):
-            self.found.add(Finding("envelope_invalid", *place, "envelope v1", "rules, ver"))
+        if an_item == (rules == UNBORN.hash) or (an_item and ver != seq) or PLAIN.match(line) is None:
+            body = parse_json(parse_json(line)["body"])
+            self.found.add(Finding("envelope_invalid", *place, "envelope v1", misshapen(body, 0)))
         attached = [] if att == "[]" else json.loads(att.replace("\\", ""))
         self.deep.event(Content(event_id, type_, at, kind, dict(pairs), attached), document["say"], (), place)
 
@@ -155,6 +161,7 @@ class Walk:
 
     def full(self, document: dict[str, Any]) -> None:
         """Takes in any event; everything that is wrong with it becomes a finding."""
+        self.events += 1
         row, text = document["row"], document["body"]
         leaf = sha256(b"\0" + text.encode()).digest()
         try:
@@ -182,7 +189,9 @@ class Walk:
             if not is_canonical(document["body"], body):
                 self.found.add(Finding("not_canonical", *place))
             if shaped:
-                self.deep.event(content_of(body), document["say"], document.get("withheld", ()), place)
+                # Whoever is given everything is given every field.
+                withheld = document.get("withheld", ()) if self.bundle else ()
+                self.deep.event(content_of(body), document["say"], withheld, place)
 
     @staticmethod
     def _place(document: dict[str, Any], body: object) -> Place:
@@ -259,6 +268,23 @@ class Walk:
             return None
         seq, hash_, at, state, kind = head
         return Link(seq, hash_.decode(), at.decode(), None if state is None else state.decode(), kind.decode())
+
+    def item_as_recorded(self, line: bytes) -> bool:
+        """Whether the row in a line is of an item that nobody asked about and shows the end of its chain.
+
+        Each name must stand in the line once: a document inside the row could otherwise speak for the row.
+        """
+        match = _ITEM.search(line)
+        head = None if match is None else self.heads.get(match[2])
+        if match is None or head is None or match[2] in self.deep.chosen or match[2] in self.gone:
+            return False
+        seq, hash_, _, state, kind = head
+        shown = (b'"state":"%b",' % state if state else b"", b'"version":%d,' % seq)
+        once = all(line.count(name) == 1 for name in (b'"head_hash":', b'"state":', b'"version":', *shown))
+        if match[1] != hash_ or kind.decode() != ITEM_KIND or not once or not line.endswith(_ITEM_ENDS):
+            return False
+        del self.heads[match[2]]
+        return True
 
     def _pass(self, at: str) -> None:
         while self.watched and at > self.watched[0][0]:

@@ -123,9 +123,7 @@ class Maker:
         self._written(row, Entry("item", item, "item.drafted", at, fields, None, "draft", ver=1, rules=RULES))
         return item
 
-    def change(
-        self, item: UUID, type_: str, changes: Mapping[str, Any], state: str | None = None, **more: Any
-    ) -> Made:
+    def change(self, item: UUID, type_: str, changes: Mapping[str, Any], state: str | None = None, **more: Any) -> Made:
         """One event that changes columns; `fields`, `rows` and `attachments` are told beside them."""
         before, at = self.items[item], self.tick()
         rows = {ROWS: more["rows"]} if more.get("rows") else {}
@@ -227,10 +225,10 @@ class Maker:
     def seal(self) -> str:
         """Numbers and signs; gives the note."""
         size = self.number()
+        if self.checkpoints and self.checkpoints[-1]["size"] == size:
+            return str(self.checkpoints[-1]["note"])
         note = self.note(size)
-        self.checkpoints.append(
-            {"t": "checkpoint", "size": size, "root": tree_root(self.leaves()).hex(), "note": note}
-        )
+        self.checkpoints.append({"t": "checkpoint", "size": size, "root": tree_root(self.leaves()).hex(), "note": note})
         return note
 
     def receipt(self, event: Made) -> str:
