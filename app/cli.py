@@ -13,6 +13,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 
 from app import cli_export, cli_trail
+from app.cli_keys import keys_commands
 from app.settings import Settings
 
 cli = typer.Typer(
@@ -324,3 +325,6 @@ def doctor() -> None:
         typer.echo(f"{finding.verdict:<5} {finding.check:<12} {finding.detail}")
     if any(finding.verdict is Verdict.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+cli.add_typer(keys_commands(_settings, _database), name="keys")

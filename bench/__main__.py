@@ -23,7 +23,7 @@ from bench.cells import Bench, Options, Row
 from bench.seed import World, fill
 
 TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
-SMOKE = Options(items=300, rounds=1, seconds=1, assigned=1500)
+SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500)
 
 
 @contextmanager

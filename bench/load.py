@@ -94,14 +94,13 @@ def serving(which: str, environment: dict[str, str]) -> Iterator[tuple[int, psut
     """One server process for as long as the block runs."""
     port = free_port()
     command = [sys.executable, "-m", "bench.servers", which, str(port)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        if process.stdout is None or process.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"the {which} server did not start")
-        yield port, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(30)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if process.stdout is None or process.stdout.readline().strip() != "ready":
+                raise RuntimeError(f"the {which} server did not start")
+            yield port, psutil.Process(process.pid)
+        finally:
+            process.terminate()
 
 
 def measure(work: Work, server: psutil.Process, seconds: float) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import asyncpg
 import httpx2
 from pydantic import SecretStr
 
+from app.core import clock
 from app.main import create_app
 from app.settings import Settings
 from bench.load import CONNECTIONS
@@ -27,6 +29,9 @@ from bench.load import CONNECTIONS
 ITEM: Final = "('01900000-0007-7000-8000-' || lpad((:n)::text, 12, '0'))::uuid"
 VERSION: Final = "((:l_version)::int + 1)"
 HISTORY: Final = "INSERT INTO event ("
+PAST: Final = re.compile(r"WITH moved AS \((UPDATE item .*?)\), ended AS \(.*", re.DOTALL)
+"""The update of the item with its `item_version`; the group is the update alone."""
+INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(?:Z|\+00:00)")
 DROP_LINK: Final = "ALTER TABLE item DROP CONSTRAINT IF EXISTS fk_item_event"
 MAKE_LINK: Final = """
 ALTER TABLE item ADD CONSTRAINT fk_item_event FOREIGN KEY (id, version) REFERENCES event (subject_id, seq)
@@ -45,10 +50,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What changes from one repetition to the next: the item, its version, the event's id, the idempotency key."""
+    """What changes from one repetition to the next: the item, its version, the event's id, the key, the time."""
 
     item_id: UUID
     key: str
+    at: datetime
 
     def expression(self, value: Any, kind: str) -> str:
         """The SQL for a captured argument."""
@@ -56,6 +62,8 @@ class Scene:
             return f"ARRAY[{', '.join(self.expression(part, kind[:-2]) for part in value)}]::{kind}"
         if value == self.item_id:
             return ITEM
+        if isinstance(value, datetime) and value >= self.at:
+            return "(SELECT clock_timestamp())"  # after the lock, as the service takes it
         if value == self.key:
             return "(SELECT gen_random_uuid()::text)"  # a bare volatile call could not use the index
         if kind in {"json", "jsonb"} and value is not None:
@@ -66,7 +74,8 @@ class Scene:
         text = json.dumps(value, ensure_ascii=False).replace("%", "%%")
         text = text.replace(str(self.item_id), "%1$s")
         text = re.sub(r'"version": \d+', '"version": %2$s', text)
-        return f"format({_quoted(text)}, {ITEM}, {VERSION})::{kind}"
+        text = INSTANT.sub(lambda found: "%3$s" if datetime.fromisoformat(found[0]) >= self.at else found[0], text)
+        return f"format({_quoted(text)}, {ITEM}, {VERSION}, clock_timestamp())::{kind}"
 
 
 def _literal(value: Any, kind: str) -> str:
@@ -84,8 +93,11 @@ def _quoted(text: str) -> str:
     return f"E'{escaped}'"
 
 
-def scripted(statements: Sequence[Statement], scene: Scene, numbers: range, *, history: bool) -> str:
-    """A pgbench script over the items with these numbers; without `history` the trail's one statement is left out."""
+def scripted(statements: Sequence[Statement], scene: Scene, numbers: range, *, history: bool, past: bool = True) -> str:
+    """A pgbench script over the items with these numbers.
+
+    Without `history` the trail's one statement is left out, without `past` the item's version is not kept either.
+    """
     lines = [f"\\set n random({numbers.start}, {numbers.stop - 1})"]
     for statement in statements:
         if HISTORY in statement.sql:
@@ -93,6 +105,7 @@ def scripted(statements: Sequence[Statement], scene: Scene, numbers: range, *, h
                 lines.append(_append(statement, scene) + ";")
             continue
         text = _filled(statement, scene)
+        text = text if past else PAST.sub(r"\1", text)
         locking = "FOR UPDATE OF i" in statement.sql
         lines.append(f"{text} \\gset l_" if locking else f"{text};")
     return "\n".join(lines) + "\n"
@@ -137,24 +150,27 @@ async def capture(settings: Settings, path: str, body: str, authorization: str) 
         "Content-Type": "application/json",
     }
     warmed, asked = path.split(" ")
+    at = clock.now()
     async with app.router.lifespan_context(app):
-        pool = app.state.db.pool
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://bench") as client:
             # The first transition also loads the calendar and the types of the driver.
             (
                 await client.post(warmed, content=body, headers={**headers, "Idempotency-Key": uuid4().hex})
             ).raise_for_status()
-            async with pool.acquire() as first, pool.acquire() as second:
-                for connection in (first, second):
-                    connection.add_query_logger(lambda told: seen.append((told.query, told.args)))
+            # Every connection there is: the service keeps its own at rest outside the pool.
+            async with app.state.db.snapshot() as first, app.state.db.snapshot() as second:
+                for reader in (first, second):
+                    reader.connection.add_query_logger(lambda told: seen.append((told.query, told.args)))
+            await asyncio.sleep(0)  # the driver tells its loggers a turn later
+            seen.clear()
             (await client.post(asked, content=body, headers=headers)).raise_for_status()
     connection = await asyncpg.connect(_dsn(settings))
     try:
         statements = [Statement(sql, list(args), await _types(connection, sql, args)) for sql, args in seen]
     finally:
         await connection.close()
-    return statements, Scene(UUID(asked.split("/")[3]), key)
+    return statements, Scene(UUID(asked.split("/")[3]), key, at)
 
 
 async def _types(connection: asyncpg.Connection[Any], sql: str, args: Sequence[Any]) -> list[str]:

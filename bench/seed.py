@@ -31,6 +31,7 @@ from app.lifecycle.policy import POLICY_DEFAULT
 from app.lifecycle.states import NUMBERED, State
 from app.lifecycle.transitions import RULES
 from app.tables.item import Item
+from app.tables.past import ItemVersion
 from app.trail.envelope import START, Entry, Origin, envelope
 from bench import words
 from bench.organisation import Organisation, Row, build, made_id
@@ -58,6 +59,16 @@ _JSON: Final = frozenset(
     if isinstance(column.type, JSONB)
 )
 _ORIGIN: Final = Origin(SYSTEM, "bench", None)
+_NARROW: Final = ", ".join(tuple(ItemVersion.__table__.columns.keys())[4:])  # type: ignore[attr-defined]
+_PAST: Final = (
+    f"INSERT INTO item_version SELECT id, version, updated_at, 'infinity', {_NARROW} FROM item",  # noqa: S608 - column names
+    "INSERT INTO item_text SELECT id, version, title FROM item",
+    """INSERT INTO item_unit_span SELECT u.unit_id, u.item_id, u.part, i.updated_at, 'infinity'
+    FROM item_unit u JOIN item i ON i.id = u.item_id""",
+    """INSERT INTO item_person_span SELECT p.person_id, p.item_id, i.updated_at, 'infinity'
+    FROM item_person p JOIN item i ON i.id = p.item_id""",
+)
+"""What is kept of the past of items that have one version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,8 @@ async def fill(connection: asyncpg.Connection[Any], count: int, *, seed: int = 7
         batch = maker.batch(range(start + 1, min(start + CHUNK, every) + 1), first)
         async with connection.transaction():
             await _copy(connection, batch)
+    for sql in _PAST:
+        await connection.execute(sql)
     await connection.execute("UPDATE log_state SET next = $1", first + every)
     await connection.execute("SET session_replication_role = origin")
     await connection.execute("VACUUM ANALYZE")

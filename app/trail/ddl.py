@@ -6,6 +6,7 @@ of the database can undo it, which is why readiness compares, and why the eviden
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from app.core.db import Reader
@@ -135,6 +136,12 @@ class Trigger(NamedTuple):
     when: str
     function: str
 
+    @property
+    def kind(self) -> int:
+        """What pg_trigger.tgtype says of it: for each row, before, and on which changes."""
+        told = {"FOR EACH ROW": 1, "BEFORE": 2, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
+        return sum(bit for word, bit in told.items() if word in self.when)
+
     def statements(self) -> list[str]:
         """The two statements that make it."""
         return [
@@ -220,7 +227,8 @@ SELECT count(*) = cardinality($1::text[]) AND NOT bool_or(pg_has_role(current_us
 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1)
 """
 FOUND_TRIGGERS = """
-SELECT c.relname, t.tgname, t.tgenabled = 'A' AS always, f.proname, f.prosrc
+SELECT c.relname, t.tgname, t.tgenabled = 'A' AS always, f.proname, f.prosrc, t.tgtype,
+  t.tgqual IS NULL AND cardinality(t.tgattr::int2[]) = 0 AS unconditional
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS f ON f.oid = t.tgfoid
 WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal
 """
@@ -233,6 +241,11 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1)
 """
 
 
+FOUND_TABLES = """
+SELECT relname, pg_get_userbyid(relowner) AS owner, relrowsecurity OR EXISTS
+  (SELECT FROM pg_rewrite WHERE ev_class = c.oid) AS rewritten
+FROM pg_class AS c WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1) ORDER BY relname
+"""
 WHOLE_UPDATES = """
 SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1)
   AND has_table_privilege(oid, 'UPDATE') ORDER BY relname
@@ -249,7 +262,7 @@ async def drift(reader: Reader) -> list[str]:
 
     Grants are compared only where the service is separated from the owner: an owner may do everything.
     """
-    found = await _trigger_drift(reader)
+    found = [*await _trigger_drift(reader), *await _table_drift(reader)]
     if await separated(reader):
         found += await _grant_drift(reader)
     return found
@@ -265,9 +278,22 @@ async def _trigger_drift(reader: Reader) -> list[str]:
             found.append(f"{trigger.table}: trigger {trigger.name} is missing")
         elif not row["always"]:
             found.append(f"{trigger.table}: trigger {trigger.name} is not ENABLE ALWAYS")
+        elif row["tgtype"] != trigger.kind or not row["unconditional"]:
+            found.append(f"{trigger.table}: trigger {trigger.name} does not fire on every change")
         elif (row["proname"], row["prosrc"]) != (trigger.function, FUNCTIONS[trigger.function]):
             found.append(f"{trigger.table}: trigger {trigger.name} runs another function")
-    return found
+    ours = {(trigger.table, trigger.name) for trigger in TRIGGERS}
+    strange = [key for key in seen if key not in ours and key[0] in {*GRANTS, *VERSIONED}]
+    return [*found, *(f"{table}: trigger {name} is not ours" for table, name in sorted(strange))]
+
+
+async def _table_drift(reader: Reader) -> list[str]:
+    """One owner for all, no rule that rewrites what is written, no policy that hides rows."""
+    rows = await reader.fetch(FOUND_TABLES, list(GRANTS))
+    owners = Counter(row["owner"] for row in rows)
+    usual = owners.most_common(1)[0][0] if owners else None
+    found = [f"{row['relname']}: belongs to {row['owner']} and not to {usual}" for row in rows if row["owner"] != usual]
+    return found + [f"{row['relname']}: rules or row security are in force" for row in rows if row["rewritten"]]
 
 
 async def _grant_drift(reader: Reader) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 
 from app.settings import normalise_url
 from app.trail.canonical import leaf_hash
+from bench.__main__ import SMOKE, run, show
 from bench.load import _read_wrk
 from bench.replay import Scene, Statement, scripted
 from bench.seed import fill
@@ -58,12 +60,13 @@ async def test_a_seeded_ledger_is_one_the_service_could_have_written(database: C
 
 def test_the_same_seed_makes_the_same_script() -> None:
     item = "01900000-0007-7000-8000-000000000004"
-    scene = Scene(UUID(item), "k")
+    scene = Scene(UUID(item), "k", datetime(2026, 1, 1, tzinfo=UTC))
     statements = [
         Statement("SELECT i.* FROM item i WHERE i.id = $1 FOR UPDATE OF i", [UUID(item)], ["uuid"]),
         Statement(
             "UPDATE item SET a = 'x:y' FROM jsonb_to_recordset($1::jsonb)", [[{"id": item, "version": 3}]], ["jsonb"]
         ),
+        Statement("SELECT $1", [datetime(2026, 1, 1, tzinfo=UTC)], ["timestamptz"]),
         Statement("COMMIT;", [], []),
     ]
     script = scripted(statements, scene, range(1, 5), history=True).splitlines()
@@ -72,7 +75,28 @@ def test_the_same_seed_makes_the_same_script() -> None:
     assert item not in script[2]
     assert "%1$s" in script[2]
     assert "'x:y'" not in script[2]
-    assert script[3] == "COMMIT;"
+    assert script[3:5] == ["SELECT (SELECT clock_timestamp());", "COMMIT;"]
+
+
+def test_without_its_past_an_item_is_moved_by_the_update_alone() -> None:
+    moved = Statement(
+        "WITH moved AS (UPDATE item SET a = 1 RETURNING item.*), ended AS (UPDATE item_version) INSERT", [], []
+    )
+    scene = Scene(UUID("01900000-0007-7000-8000-000000000004"), "k", datetime(2026, 1, 1, tzinfo=UTC))
+    script = scripted([moved], scene, range(1, 5), history=False, past=False).splitlines()
+    assert script[1] == "UPDATE item SET a = 1 RETURNING item.*;"
+
+
+def test_every_cell_of_the_bench_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    show(run(SMOKE), SMOKE)
+    table = capsys.readouterr().out
+    for figure in (
+        "item, one unit ÷ static",
+        "page of 50, whole tree ÷ static",
+        "transition ÷ pgbench",
+        "history and versions",
+    ):
+        assert figure in table
 
 
 @pytest.mark.parametrize(("told", "milliseconds"), [("1.50ms", 1.5), ("250.00us", 0.25), ("1.20s", 1200.0)])

@@ -13,8 +13,8 @@ async def test_a_restricted_item_shows_its_text_only_to_those_who_need_it(world:
     item = await world.carrier.to("rectifying", of)
     for username in READERS:
         shown = await world.read(item, username)
-        texts = [shown[name] for name in ("title", "root_cause", "goal")]
-        assert (texts, shown["masked_fields"]) == ([of.title, of.root_cause, of.goal], []), username
+        seen = [shown[name] for name in ("title", "root_cause", "goal")]
+        assert (seen, shown["masked_fields"]) == ([of.title, of.root_cause, of.goal], []), username
     for username in OTHERS:
         caller = await world.as_(username)
         shown = await caller.get(f"/items/{item['id']}")

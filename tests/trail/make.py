@@ -64,8 +64,8 @@ async def create_history(connection: asyncpg.Connection) -> None:
     for model in TABLES:
         table: Table = model.__table__
         # Without what a record of an item refers to: organisation and life cycle are not here.
-        statement = CreateTable(table, include_foreign_key_constraints=[])
-        await connection.execute(str(statement.compile(dialect=DIALECT)))
+        made = CreateTable(table, include_foreign_key_constraints=[])
+        await connection.execute(str(made.compile(dialect=DIALECT)))
     await connection.execute(ITEM_TABLE)
     for statement in ddl.create_statements():
         await connection.execute(statement)

@@ -10,6 +10,7 @@ from app.trail import ddl
 from app.trail.positions import assign_positions
 from app.trail.redact import PLACEHOLDER
 from tests.trail.make import History, change, new_id, step
+from tests.trail.rows import ONE_ROW_EACH
 
 CHANGES = {
     "event": "body = ''",
@@ -34,45 +35,6 @@ CHANGES = {
     "submission": "summary = '改写'",
 }
 REWORDED = {"item_text", *ddl.REWORDED, *ddl.RULED}
-_ROOT = "sha256('')"
-ONE_ROW_EACH = (
-    "INSERT INTO log_tile VALUES (0, 0, decode(repeat('ab', 8192), 'hex'))",
-    f"INSERT INTO checkpoint VALUES (1, {_ROOT}, 'signed')",
-    "INSERT INTO trail_key VALUES (gen_random_uuid(), 'receipt', 'f', NULL, now(), now())",
-    """INSERT INTO redaction VALUES (gen_random_uuid(), gen_random_uuid(), 'done', 'court_order', '[]', gen_random_uuid(),
-         now(), gen_random_uuid(), now(), 2)""",
-    """INSERT INTO redacted_field SELECT gen_random_uuid(), 'title', subject_id, seq, gen_random_uuid() FROM event
-         WHERE subject_kind = 'item'""",
-    """INSERT INTO item_version (item_id, version, valid_from, valid_to, ledger_id, state, cycle, source_type, confidentiality,
-         due_sort, measures_total, measures_done, progress_percent, submission_no)
-       VALUES (gen_random_uuid(), 1, now(), 'infinity', gen_random_uuid(), 'draft', 1, 's', 'internal', 'infinity',
-         0, 0, 0, 0)""",
-    "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
-    "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
-    "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",
-    """INSERT INTO approval (item_id, id, cycle, submission_no, closing_round, purpose, role, opinion, comment, occurred_at,
-         recorded_at, changed_seq)
-       SELECT subject_id, gen_random_uuid(), 1, 1, 1, 'closure', 'leader', 'agree', '同意', now(), now(), seq FROM event WHERE
-         subject_kind = 'item'""",
-    """INSERT INTO decision (item_id, id, cycle, purpose, body, decided_on, decided_at, minutes_no, scan_id, rule, entitled,
-         present, yes, no, deferred, abstained, result, changed_seq, created_at)
-       SELECT subject_id, gen_random_uuid(), 1, 'closure', '会', now(), now(), '8', gen_random_uuid(), '{}', 1, 1, 1, 0, 0, 0,
-         'passed', seq, now() FROM event WHERE subject_kind = 'item'""",
-    """INSERT INTO gate_result (item_id, id, cycle, submission_no, gate, part, result, detail, comment, occurred_at, recorded_at,
-         changed_seq)
-       SELECT subject_id, gen_random_uuid(), 1, 1, 'problem_solved', 'whole', 'passed', '{"note": "实"}', '好', now(), now(), seq
-       FROM event WHERE subject_kind = 'item'""",
-    """INSERT INTO item_cycle (item_id, cycle, closed_at, snapshot, changed_seq)
-       SELECT subject_id, 1, now(), '{"goal": "好"}', seq FROM event WHERE subject_kind = 'item'""",
-    """INSERT INTO objection (item_id, id, cycle, submission_no, content, contact, received_on, changed_seq, created_at)
-       SELECT subject_id, gen_random_uuid(), 1, 1, '有异议', '电话', now(), seq, now() FROM event WHERE subject_kind = 'item'""",
-    """INSERT INTO progress_report (item_id, id, cycle, reported_on, content, assessment, changed_seq, created_at)
-       SELECT subject_id, gen_random_uuid(), 1, now(), '已做', 'done', seq, now() FROM event WHERE subject_kind = 'item'""",
-    """INSERT INTO stage_review (item_id, id, cycle, reviewed_on, result, summary, changed_seq)
-       SELECT subject_id, gen_random_uuid(), 1, now(), 'on_track', '好', seq FROM event WHERE subject_kind = 'item'""",
-    """INSERT INTO submission (item_id, id, submission_no, cycle, summary, policy_version, submitted_at, occurred_at, changed_seq)
-       SELECT subject_id, gen_random_uuid(), 1, 1, '做完', 1, now(), now(), seq FROM event WHERE subject_kind = 'item'""",
-)
 ON_RECORD = """
 INSERT INTO redaction VALUES (gen_random_uuid(), $1, 'done', 'court_order', '[]', gen_random_uuid(), now(),
   gen_random_uuid(), now(), 2)
@@ -124,7 +86,7 @@ async def owner(history: History, history_dsn: str) -> AsyncIterator[asyncpg.Con
     await assign_positions(history.db)
     await history.changes(change(new_id(), fields={"a": 1}))
     connection = await asyncpg.connect(history_dsn)
-    for statement in ONE_ROW_EACH:
+    for statement in ONE_ROW_EACH.values():
         await connection.execute(statement)
     yield connection
     await connection.close()

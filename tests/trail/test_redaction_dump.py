@@ -327,7 +327,9 @@ async def test_after_redaction_the_words_are_nowhere_and_every_proof_still_holds
 
 async def history_tells_the_rows(world: World, item_id: UUID) -> None:
     """What the events still tell adds up to the item and its records as they stand now, and the last one is the redaction."""
-    columns, digests, last = {}, {}, None
+    columns: dict[str, Any] = {}
+    digests: dict[tuple[str, str], str | None] = {}
+    last = None
     for row in await world.db.fetch(EVENTS, item_id):
         last, told, pay = row["type"], row["fields"] or {}, json.loads(row["body"])["pay"]
         columns |= told.get("set", {}) | {name: told.get(name, UNKNOWN) for name in pay.keys() & WORDS}
