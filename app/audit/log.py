@@ -67,7 +67,8 @@ async def log(snapshot: Snapshot) -> AsyncIterator[Finding]:
 
 
 async def _tree(snapshot: Snapshot) -> list[Finding]:
-    edge, due = Edge(), {}
+    edge = Edge()
+    due: dict[TileId, bytes] = {}
     waiting: list[bytes] = []
     async for row in snapshot.stream(LEAVES):
         waiting.append(row["leaf"])

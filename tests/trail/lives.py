@@ -123,9 +123,8 @@ async def merged_and_split(world: World) -> None:
     whole = await world.carrier.to("registered", of)
     parts = [{"title": f"拆出的问题{place}", "description": f"第{place}类问题"} for place in (1, 2)]
     await office.act(whole["id"], "split", {"reason": "两类问题", "children": parts})
-    row = await world.db.fetchrow("SELECT id FROM item WHERE split_from_id = $1 ORDER BY number LIMIT 1", whole["id"])
-    assert row is not None
-    await world.carrier.to("closed", of, await world.read(row))
+    part = await world.db.fetchval("SELECT id FROM item WHERE split_from_id = $1 ORDER BY number LIMIT 1", whole["id"])
+    await world.carrier.to("closed", of, await world.read({"id": str(part)}))
 
 
 async def drafts(world: World) -> None:
