@@ -139,5 +139,5 @@ class Walk:
         answer = await (await self.world.as_("supervision_office")).send("POST", "/items", body)
         if answer.is_success:
             self.notes.append(answer.headers["rectify-receipt"])
-        await seal(self.world)
-        self.notes.append(await newest(self.world))
+        await seal(self.world.app)
+        self.notes.append(await newest(self.world.app))

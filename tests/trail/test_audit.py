@@ -7,8 +7,8 @@ from tests.trail.lives import audited, lives, newest
 
 
 async def test_a_ledger_in_which_everything_has_happened_is_the_sum_of_its_history(fresh_app: FastAPI) -> None:
-    world = await lives(fresh_app)
-    report = await audited(world, await newest(world))
+    await lives(fresh_app)
+    report = await audited(fresh_app, await newest(fresh_app))
     assert report.findings == []
     assert report.verdict is Verdict.VERIFIED, report.reason
-    assert (await audited(world)).verdict is Verdict.SELF_CONSISTENT_ONLY
+    assert (await audited(fresh_app)).verdict is Verdict.SELF_CONSISTENT_ONLY

@@ -28,7 +28,7 @@ async def test_an_honest_life_is_without_a_finding(life: int, server: Server, te
         async with serve(database.app_url) as app:
             walk = Walk(await world_of(app), random.Random(f"{SEED}/{life}"))
             await walk.run(STEPS)
-            report = await audited(walk.world, *walk.notes)
+            report = await audited(app, *walk.notes)
             await walk.world.made.close()
     finally:
         server.execute(f'DROP DATABASE "{database.name}" WITH (FORCE)')
