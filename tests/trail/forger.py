@@ -34,7 +34,6 @@ class Told:
 
     id: UUID
     body: Json
-    was: str
 
 
 @dataclass
@@ -61,7 +60,7 @@ class Forger:
             await self.connection.execute(f"INSERT INTO {table} SELECT * FROM kept.{table}")
 
     async def history(self) -> list[Told]:
-        return [Told(row["id"], json.loads(row["body"]), row["body"]) for row in await self.connection.fetch(EVENTS)]
+        return [Told(row["id"], json.loads(row["body"])) for row in await self.connection.fetch(EVENTS)]
 
     async def say(self, one: Told, field: str, value: Any) -> None:
         """Another value for a field, with the commitment that belongs to it."""
@@ -73,7 +72,9 @@ class Forger:
     async def rechain(self, history: list[Told]) -> list[bytes]:
         """Links every chain anew and gives the leaves; rows say what the bodies say, heads are moved."""
         heads: dict[str, tuple[int, bytes]] = {}
-        leaves = []
+        leaves, moved = [], []
+        # Out of each other's way first: a number is taken by one event at a time.
+        await self.connection.execute("UPDATE event SET seq = seq + 1000000")
         for one in history:
             subject = one.body["subject"]["id"]
             seq, before = heads.get(subject, (0, bytes(32)))
@@ -83,10 +84,8 @@ class Forger:
             body = canonical(one.body)
             leaves.append(leaf_hash(body))
             heads[subject] = (seq + 1, leaves[-1])
-            if body != one.was:
-                await self.connection.execute(
-                    "UPDATE event SET body = $2, hash = $3, seq = $4 WHERE id = $1", one.id, body, leaves[-1], seq + 1
-                )
+            moved.append((one.id, body, leaves[-1], seq + 1))
+        await self.connection.executemany("UPDATE event SET body = $2, hash = $3, seq = $4 WHERE id = $1", moved)
         rows = [(UUID(subject), seq, head) for subject, (seq, head) in heads.items()]
         await self.connection.executemany("UPDATE item SET version = $2, head_hash = $3 WHERE id = $1", rows)
         await self.connection.executemany("UPDATE trail_subject SET seq = $2, hash = $3 WHERE id = $1", rows)

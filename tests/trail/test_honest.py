@@ -3,6 +3,7 @@
 RECTIFY_TEST_HONEST sets how many lives are lived (3 unless set), RECTIFY_TEST_HONEST_SEED which; a failure prints them.
 """
 
+import asyncio
 import os
 import random
 
@@ -23,7 +24,7 @@ STEPS = 60
 @pytest.mark.parametrize("life", range(LIVES))
 async def test_an_honest_life_is_without_a_finding(life: int, server: Server, template: str, serve: Serve) -> None:
     told = f"RECTIFY_TEST_HONEST_SEED={SEED} life {life}"
-    database = clone(server, template)
+    database = await asyncio.to_thread(clone, server, template)
     try:
         async with serve(database.app_url) as app:
             walk = Walk(await world_of(app), random.Random(f"{SEED}/{life}"))
@@ -31,7 +32,7 @@ async def test_an_honest_life_is_without_a_finding(life: int, server: Server, te
             report = await audited(app, *walk.notes)
             await walk.world.made.close()
     finally:
-        server.execute(f'DROP DATABASE "{database.name}" WITH (FORCE)')
+        await asyncio.to_thread(server.execute, f'DROP DATABASE "{database.name}" WITH (FORCE)')
     assert report.findings == [], told
     assert report.verdict is Verdict.VERIFIED, (told, report.reason)
     assert walk.done >= STEPS // 4, told

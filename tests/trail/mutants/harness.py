@@ -107,7 +107,7 @@ async def audit(connection: asyncpg.Connection[Any]) -> list[Finding]:
 
 
 @asynccontextmanager
-async def opened(database: Clone, seed: int) -> AsyncIterator[Harness]:
+async def opened(database: Clone, seed: str) -> AsyncIterator[Harness]:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(database.superuser_url)
     try:
         for name in ("json", "jsonb"):
