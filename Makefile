@@ -8,7 +8,11 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help run test check lint clients mutants bench openapi docs lock clean
+=======
+.PHONY: help run test fuzz check lint audit clients bench openapi docs lock clean
+>>>>>>> verify
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +31,17 @@ run: $(STAMP) ## 启动（内置数据库、演示数据）serve with embedded P
 test: $(STAMP) ## 运行测试 run every test on a real PostgreSQL
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
+fuzz: $(STAMP) ## 全量模糊测试 fuzz with more than 100,000 requests; RECTIFY_TEST_SEED=… replays a run
+	RECTIFY_TEST_FUZZ=full $(BIN)/python -m pytest -n auto -rP tests/fuzz
+
 lint: $(STAMP) ## 静态检查 ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(STAMP) ## 已知漏洞核查 known vulnerabilities of the locked packages (needs the package index)
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes
 
 check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
 	@$(MAKE) --no-print-directory test

@@ -28,6 +28,7 @@ from app.core.openapi import finish, require_operation_ids
 from app.core.problem_json import answer
 from app.core.telemetry import Telemetry
 from app.examples import WORDS
+from app.features.statistics.fresh import Fresh
 from app.lifecycle.transitions import RULES, TABLE, rules_table
 from app.settings import Settings
 from app.trail.keys import hold
@@ -90,6 +91,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
         "seal_lag_seconds", "age of the oldest event without a signed checkpoint", lambda: app.state.seal_lag
     )
     app.state.throttle = Throttle()
+    app.state.figures = Fresh()
     # Until the database has said which keys are in force, nobody can be recognised: see _hold_keys.
     app.state.session_key = None
     app.state.cursor_key = b""

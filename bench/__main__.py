@@ -20,6 +20,7 @@ import asyncpg
 from app.core import embedded_postgres, migrate
 from bench import load, replay
 from bench.cells import Bench, Options, Row
+from bench.figures import Figures
 from bench.seed import World, fill
 
 TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
@@ -40,9 +41,11 @@ def database() -> Iterator[tuple[str, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _seed(url: str, options: Options) -> World:
+async def _seed(url: str, options: Options, *, lived: bool = False) -> World:
     connection = await asyncpg.connect(url)
     try:
+        if lived:
+            return await fill(connection, options.items, seed=options.seed, lived=True)
         return await fill(connection, options.items, seed=options.seed, assigned=options.assigned)
     finally:
         await connection.close()
@@ -56,6 +59,25 @@ def run(options: Options) -> list[Row]:
         print(f"seeded {options.items + options.assigned} items in {time.perf_counter() - begun:.0f} s", flush=True)
         bench = Bench(options, world, superuser, url, Path(var))
         return bench.rows()
+
+
+def run_figures(options: Options) -> list[Row]:
+    """Seeds items with long lives and measures figures over them."""
+    with database() as (superuser, url), tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var:
+        begun = time.perf_counter()
+        world = asyncio.run(_seed(superuser, options, lived=True))
+        versions = asyncio.run(_versions(superuser))
+        print(f"seeded {options.items} items, {versions} versions in {time.perf_counter() - begun:.0f} s", flush=True)
+        return Figures(world, url, Path(var)).rows()
+
+
+async def _versions(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        found: int = await connection.fetchval("SELECT count(*) FROM item_version")
+        return found
+    finally:
+        await connection.close()
 
 
 def show(rows: list[Row], options: Options) -> None:
@@ -83,9 +105,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="length of one cell of one round")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--smoke", action="store_true", help="tiny: proves that everything runs, measures nothing")
+    parser.add_argument("--figures", action="store_true", help="the board and statistics, over items with long lives")
     given = parser.parse_args()
     options = Options(given.items, given.rounds, given.seconds, given.seed)
     options = SMOKE if given.smoke else options
+    if given.figures:
+        show(run_figures(options), options)
+        return
     if replay.program() is None:
         print("no pgbench on this machine: the ratios against it are left out", file=sys.stderr)
     show(run(options), options)

@@ -66,7 +66,7 @@ class ItemWriting(Writing):
 
 def require(actor: Actor, permission: Permission | None) -> None:
     """Raises forbidden; a password somebody else chose opens nothing but the change of it."""
-    if actor.must_change_password and permission is not None:
+    if actor.must_change_password:
         raise Problem("password_change_required")
     if permission is not None and not actor.has(permission):
         raise Problem("forbidden")
@@ -94,9 +94,21 @@ def signed_in() -> Callable[..., Awaitable[Actor]]:
     """For what concerns the caller alone."""
 
     async def known(request: Request) -> Actor:
-        return await authenticate(request.app.state.db, request)
+        actor = await authenticate(request.app.state.db, request)
+        require(actor, None)
+        return actor
 
     return _guard(known, "signed_in")
+
+
+@cache
+def any_session() -> Callable[..., Awaitable[Actor]]:
+    """As `signed_in`, and open as well to those who still have to choose a password of their own."""
+
+    async def known(request: Request) -> Actor:
+        return await authenticate(request.app.state.db, request)
+
+    return _guard(known, "any_session")
 
 
 @cache
@@ -125,6 +137,17 @@ def writing(permission: Permission | None) -> Callable[..., Awaitable[Writing]]:
         return Writing(db, call_of(request), actor)
 
     return _guard(permitted, "signed_in" if permission is None else permission.value)
+
+
+@cache
+def writing_in_any_session() -> Callable[..., Awaitable[Writing]]:
+    """As `writing(None)`, and open as well to those who still have to choose a password of their own."""
+
+    async def permitted(request: Request) -> Writing:
+        db: Database = request.app.state.db
+        return Writing(db, call_of(request), await authenticate(db, request))
+
+    return _guard(permitted, "any_session")
 
 
 @cache
@@ -175,7 +198,7 @@ def _calls(dependant: Dependant) -> Iterator[Any]:
 
 
 def guard_of(dependant: Dependant) -> str | None:
-    """What a route declares: a permission's code, `signed_in` or `public`; None when it declares nothing."""
+    """What a route declares: a permission's code, `signed_in`, `any_session` or `public`; None when it declares nothing."""
     return next((call.guard for call in _calls(dependant) if hasattr(call, "guard")), None)
 
 

@@ -54,6 +54,7 @@ class Permission(LabelledEnum):
     ACCESS_MANAGE = "access:manage", "管理账号、角色和密钥", "Manage accounts, roles and keys"
     DELEGATION_WRITE = "delegation:write", "办理职责委托", "Delegate own roles"
     EVENT_READ = "event:read", "查看事项历史", "Read the history of items"
+    SNAPSHOT_MAKE = "snapshot:make", "固化统计数据", "Freeze figures"
     TRAIL_READ = "trail:read", "查看全部存证记录", "Read the whole trail"
     REDACTION_READ = "redaction:read", "查看脱敏申请", "Read requests for redaction"
     REDACTION_REQUEST = "redaction:request", "申请脱敏", "Ask for a redaction"
@@ -85,6 +86,7 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
         _P.EVIDENCE_WRITE,
         _P.RESTRICTED_READ,
         _P.POLICY_CHANGE,
+        _P.SNAPSHOT_MAKE,
     },
     Role.LEADER: _READING | {_P.ITEM_ACT, _P.APPROVAL_SIGN, _P.GATE_JUDGE, _P.EVIDENCE_WRITE, _P.RESTRICTED_READ},
     Role.UNIT_HEAD: _LEADING | {_P.APPROVAL_SIGN},
@@ -101,6 +103,7 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
         _P.DECISION_RECORD,
         _P.LEDGER_MANAGE,
         _P.POLICY_CHANGE,
+        _P.SNAPSHOT_MAKE,
     },
     Role.VERIFIER: _READING | {_P.ITEM_ACT, _P.GATE_JUDGE, _P.EVIDENCE_WRITE},
     Role.SURVEY_RUNNER: _READING | {_P.GATE_JUDGE, _P.EVIDENCE_WRITE},

@@ -62,6 +62,24 @@ CTE_SEALED: Final = Sealed(
 )
 
 
+class Sides(NamedTuple):
+    """The tables that say which units and people an item concerns, and a condition on their rows."""
+
+    units: str
+    persons: str
+    when: str
+
+
+NOW: Final = Sides("item_unit", "item_person", "")
+
+
+def then(moment: str) -> Sides:
+    """As things were at `moment`, an expression for an instant."""
+    return Sides(
+        "item_unit_span", "item_person_span", f" AND {{0}}.valid_from <= {moment} AND {{0}}.valid_to > {moment}"
+    )
+
+
 OVER_A_ROOT: Final = "SELECT EXISTS (SELECT FROM unit WHERE parent_id IS NULL AND id = ANY($1::uuid[]))"
 
 
@@ -73,50 +91,69 @@ def shape_for(actor: Actor) -> Shape:
 
 
 @cache
-def predicate(shape: Shape, alias: str, known: Known) -> str:
-    """Which rows of `item AS {alias}` the caller sees; the text depends on nothing but its arguments."""
+def predicate(shape: Shape, alias: str, known: Known, sides: Sides = NOW) -> str:
+    """Which rows of `item AS {alias}` the caller sees; the text depends on nothing but its arguments.
+
+    With other `sides`, `alias` is what items were then, drafts deleted since included.
+    """
     own = f"{alias}.finder_person_id = {known.person} OR {alias}.finder_unit_id = ANY({known.desks})"
     drafts = f"({alias}.state <> 'draft' OR {own})"
     if shape is Shape.WHOLE:
         return drafts
     if shape is Shape.FEW:
-        return f"({drafts} AND {_starting_from_units(alias, known)})"
-    tested = _testing(alias, known) if shape is Shape.MANY else _covered(alias, known)
+        return f"({drafts} AND {_starting_from_units(alias, known, sides)})"
+    tested = _testing(alias, known, sides) if shape is Shape.MANY else _covered(alias, known, sides)
     return f"({drafts} AND ({tested} OR {own}))"
 
 
-def _starting_from_units(alias: str, known: Known) -> str:
+def _starting_from_units(alias: str, known: Known, sides: Sides) -> str:
     """As an array, because the planner cannot guess the size of a set that depends on the caller and would walk all."""
+    return f"{alias}.id = ANY(ARRAY({_all_of(known, sides)}))"
+
+
+def counted(alias: str, known: Known, *, whole_tree: bool, sides: Sides = NOW) -> str:
+    """Which rows of `item AS {alias}` count for the caller, drafts apart, which no figure counts.
+
+    As a set to join with: a figure reads all there is to see and never stops at a page.
+    """
+    return "true" if whole_tree else f"{alias}.id IN ({_all_of(known, sides)})"
+
+
+def _all_of(known: Known, sides: Sides) -> str:
+    gone = (
+        "" if sides is NOW else f" UNION SELECT g.item_id FROM item_gone g WHERE g.finder_unit_id = ANY({known.desks})"
+    )
     return (
-        f"{alias}.id = ANY(ARRAY(SELECT iu.item_id FROM unit u JOIN item_unit iu ON iu.unit_id = u.id"
-        f" WHERE u.ancestors && {known.reading}"
+        f"SELECT iu.item_id FROM unit u JOIN {sides.units} iu ON iu.unit_id = u.id"
+        f" WHERE u.ancestors && {known.reading}{sides.when.format('iu')}"
         f" UNION SELECT li.id FROM unit u JOIN ledger l ON l.unit_id = u.id JOIN item li ON li.ledger_id = l.id"
         f" WHERE u.ancestors && {known.offices}"
-        f" UNION SELECT ip.item_id FROM item_person ip WHERE ip.person_id = ANY({known.persons})"
-        f" UNION SELECT fi.id FROM item fi WHERE fi.finder_unit_id = ANY({known.desks})))"
+        f" UNION SELECT ip.item_id FROM {sides.persons} ip WHERE ip.person_id = ANY({known.persons})"
+        f"{sides.when.format('ip')}"
+        f" UNION SELECT fi.id FROM item fi WHERE fi.finder_unit_id = ANY({known.desks}){gone}"
     )
 
 
-def _covered(alias: str, known: Known) -> str:
+def _covered(alias: str, known: Known, sides: Sides) -> str:
     """Two arrays made once, and one index probe a row: for walks that pass many rows before a page is full."""
     return (
         f"{alias}.ledger_id = ANY(ARRAY(SELECT l.id FROM ledger l JOIN unit u ON u.id = l.unit_id"
         f" WHERE u.ancestors && {known.offices}))"
-        f" OR EXISTS (SELECT FROM item_unit iu WHERE iu.item_id = {alias}.id"
+        f" OR EXISTS (SELECT FROM {sides.units} iu WHERE iu.item_id = {alias}.id{sides.when.format('iu')}"
         f" AND iu.unit_id = ANY(ARRAY(SELECT u.id FROM unit u WHERE u.ancestors && {known.reading})))"
-        f" OR EXISTS (SELECT FROM item_person ip"
-        f" WHERE ip.item_id = {alias}.id AND ip.person_id = ANY({known.persons}))"
+        f" OR EXISTS (SELECT FROM {sides.persons} ip"
+        f" WHERE ip.item_id = {alias}.id AND ip.person_id = ANY({known.persons}){sides.when.format('ip')})"
     )
 
 
-def _testing(alias: str, known: Known) -> str:
+def _testing(alias: str, known: Known, sides: Sides) -> str:
     return (
-        f"EXISTS (SELECT FROM item_unit iu JOIN unit u ON u.id = iu.unit_id"
-        f" WHERE iu.item_id = {alias}.id AND u.ancestors && {known.reading})"
+        f"EXISTS (SELECT FROM {sides.units} iu JOIN unit u ON u.id = iu.unit_id"
+        f" WHERE iu.item_id = {alias}.id AND u.ancestors && {known.reading}{sides.when.format('iu')})"
         f" OR EXISTS (SELECT FROM ledger l JOIN unit u ON u.id = l.unit_id"
         f" WHERE l.id = {alias}.ledger_id AND u.ancestors && {known.offices})"
-        f" OR EXISTS (SELECT FROM item_person ip"
-        f" WHERE ip.item_id = {alias}.id AND ip.person_id = ANY({known.persons}))"
+        f" OR EXISTS (SELECT FROM {sides.persons} ip"
+        f" WHERE ip.item_id = {alias}.id AND ip.person_id = ANY({known.persons}){sides.when.format('ip')})"
     )
 
 
@@ -137,8 +174,12 @@ def visible_sql(
 
 
 @cache
-def restricted_predicate(alias: str, sealed: Sealed) -> str:
-    """Whether the caller reads the unmasked text of `item AS {alias}`: by role alone, but for a finder's own draft."""
+def restricted_predicate(alias: str, sealed: Sealed, shown: str | None = None) -> str:
+    """Whether the caller reads the unmasked text of `item AS {alias}`: by role alone, but for a finder's own draft.
+
+    `shown` is the alias of what is shown, where that is not the item as it is now: the mask is always that of now, but
+    only what is itself shown as a draft is known to be the caller's own.
+    """
     unit = (
         "CASE WHEN g.role IN ('first_responsible','discipline_office','auditor')"
         f" THEN (SELECT l.unit_id FROM ledger l WHERE l.id = {alias}.ledger_id)"
@@ -146,7 +187,7 @@ def restricted_predicate(alias: str, sealed: Sealed) -> str:
         f" WHEN g.role = 'source_office' THEN {alias}.source_unit_id END"
     )
     return (
-        f"({alias}.confidentiality <> 'restricted' OR {alias}.state = 'draft' OR ({sealed.unsealed} AND ("
+        f"({alias}.confidentiality <> 'restricted' OR {shown or alias}.state = 'draft' OR ({sealed.unsealed} AND ("
         f"{alias}.accountable_leader_ids && {sealed.persons} OR EXISTS (SELECT"
         f" FROM unnest({sealed.roles}, {sealed.units}) AS g(role, unit_id)"
         f" JOIN unit u ON u.id = {unit} WHERE g.unit_id = ANY(u.ancestors)))))"

@@ -28,7 +28,7 @@ PARAMETERS = 32_767
 STREAMED = 500
 """Rows fetched at once where a statement gives more of them than memory should hold."""
 WRITE_SECONDS = 5
-"""The longest a write may run: half of the age a past moment must have before it can be asked for (app/trail/past.py)."""
+"""The longest a write may run: half of the age a past moment must have before it can be asked for (app/core/asof.py)."""
 Row = asyncpg.Record
 T = TypeVar("T")
 

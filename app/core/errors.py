@@ -244,6 +244,28 @@ CATALOGUE: Mapping[str, Kind] = {
         "本系统不处理涉密信息，请删除涉密内容，并按保密规定处置。",
         "This service must not hold state secrets. Remove the content and follow the secrecy rules.",
     ),
+    "as_of_too_recent": _kind(
+        422, "时点过近", "The moment is too recent",
+        "as_of 须至少在 10 秒以前：更近的时点仍可能有正在提交的写入，答复日后会变。要看现在，请去掉 as_of。",
+        "as_of must lie at least 10 seconds back: a write under way could still change the answer. "
+        "For the present, leave as_of out.",
+    ),
+    "as_of_not_combinable": _kind(
+        422, "该参数不能与 as_of 同用", "Not to be combined with as_of",
+        "errors 列出的参数只对现在有意义；请去掉它们，或去掉 as_of。",
+        "The parameters in errors only make sense for the present. Leave them out, or leave out as_of.",
+    ),
+    "too_many_groups": _kind(
+        422, "分组过多", "Too many groups",
+        "所选的键分出的组超过 5000 个；请加筛选，或少用一个键。",
+        "The keys make more than 5,000 groups. Filter further, or group by fewer keys.",
+    ),
+    "as_of_not_kept": _kind(
+        422, "该事项的过去未曾保存", "The past of this item was not kept",
+        "该事项建立于系统保存完整历史之前，无法还原过去的全貌；事项历史仍可查看。",
+        "The item was made before the service kept whole histories, so it cannot be shown as it was. "
+        "Its events can still be read.",
+    ),
     "idempotency_key_reused": _kind(
         422, "幂等键已用于另一请求", "The Idempotency-Key was used for another request",
         "同一个幂等键只能用于内容相同的重试，新的操作请换用新的键。",

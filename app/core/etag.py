@@ -23,6 +23,11 @@ def item_etag(version: int, today: date, stamp: str, language: str) -> str:
     return f'"v{version}.{_suffix(today, stamp, language)}"'
 
 
+def past_etag(version: int, content: bytes) -> str:
+    """Of an item as it was: the answer itself decides, since only a mask or a redaction can still change it."""
+    return f'"v{version}.{blake2s(content, digest_size=8).hexdigest()}"'
+
+
 def require_version(if_match: str | None, current: int) -> None:
     """Only the version is compared: another reader's tag of the same version is no reason to refuse a write.
 

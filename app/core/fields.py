@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticKnownError
 
 from app.core import clock
 from app.core.errors import Text
@@ -24,6 +26,8 @@ SECRECY_MARK: Final = Text(
 )
 _OUT_OF_RANGE: Final = Text("年份应在 1900 年至 2200 年之间", "The year must lie within 1900 and 2200")
 _FUTURE: Final = Text("不得晚于今天", "Must not lie in the future")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 _EARLIEST: Final = date(1900, 1, 1)
 _LATEST: Final = date(2200, 12, 31)
 
@@ -41,6 +45,20 @@ def prose(max_length: int, *, min_length: int = 1, lines: bool = False) -> Calla
         return cleaned
 
     return check
+
+
+def _written_day(value: object) -> object:
+    """Numbers are no dates: pydantic would count seconds from 1970, and a deadline of 0 would be long past."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value.strip())):
+        return value
+    raise PydanticKnownError("date_type" if not isinstance(value, str) else "date_parsing", {"error": ""})
+
+
+def _written_instant(value: object) -> object:
+    """As `_written_day`."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _INSTANT.fullmatch(value.strip())):
+        return value
+    raise PydanticKnownError("datetime_type" if not isinstance(value, str) else "datetime_parsing", {"error": ""})
 
 
 def _bounded_day(value: date) -> date:
@@ -76,10 +94,11 @@ Username = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[a-z0-9]
 Code = Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_written_instant),
     AfterValidator(_bounded_instant),
     PlainSerializer(_utc_text, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Day = Annotated[date, AfterValidator(_bounded_day)]
+Day = Annotated[date, BeforeValidator(_written_day), AfterValidator(_bounded_day)]
 PastDay = Annotated[Day, AfterValidator(_not_in_the_future)]
 SmallInt = Annotated[int, Field(ge=0, le=32_767)]

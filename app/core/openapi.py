@@ -23,6 +23,7 @@ ETAG: Final[Json] = {"x-etag": "item"}
 KEYLESS: Final[Json] = {"x-idempotency": "exempt"}
 PUBLIC: Final = "public"
 SIGNED_IN: Final = "signed_in"
+ANY_SESSION: Final = "any_session"
 
 METHODS: Final = ("get", "put", "post", "delete", "patch")
 _CAMEL: Final = re.compile(r"[a-z][A-Za-z0-9]*\Z")
@@ -85,10 +86,11 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 def _finish_operation(path: str, method: str, operation: Json, guard: str) -> None:
     keyed = method == "post" and operation.get("x-idempotency") != "exempt"
+    repeatable = method in {"patch", "put", "delete"}
     versioned = operation.get("x-if-match")
     tagged = "x-etag" in operation
     wanted = ["AcceptLanguage", "RequestId"]
-    wanted += ["IdempotencyKey"] * keyed + ["IfNoneMatch"] * tagged
+    wanted += ["IdempotencyKey"] * keyed + ["OptionalIdempotencyKey"] * repeatable + ["IfNoneMatch"] * tagged
     wanted += ["IfMatch"] * (versioned == "required") + ["IfMatchExisting"] * (versioned == "existing")
     parameters = operation.setdefault("parameters", [])
     parameters.extend({"$ref": f"#/components/parameters/{name}"} for name in wanted)
@@ -98,12 +100,13 @@ def _finish_operation(path: str, method: str, operation: Json, guard: str) -> No
     if tagged:
         responses["304"] = {"description": "未变化 · Not modified"}
     codes = [*_caller_codes(path, method, guard), *_request_codes(operation)]
-    codes += ["idempotency_key_required", "invalid_idempotency_key", "in_flight", "idempotency_key_reused"] * keyed
+    codes += ["idempotency_key_required"] * keyed
+    codes += ["invalid_idempotency_key", "in_flight", "idempotency_key_reused"] * (keyed or repeatable)
     codes += ["version_mismatch", "precondition_required"] * (versioned is not None)
     for code in dict.fromkeys(codes):
         _add_code(responses, code)
     responses.setdefault("default", {**_problem(list(_ANYWHERE)), "description": "其他问题 · Any other problem"})
-    _add_response_headers(operation, keyed=keyed, tagged=tagged or versioned is not None)
+    _add_response_headers(operation, keyed=keyed or repeatable, tagged=tagged or versioned is not None)
     if method != "get":
         _add_receipts(responses)
     operation["responses"] = dict(sorted(responses.items()))
@@ -118,8 +121,8 @@ def _caller_codes(path: str, method: str, guard: str) -> list[str]:
     codes = [] if guard == PUBLIC and method == "get" else ["unavailable", "in_recovery"]
     if guard != PUBLIC:
         codes += ["unauthenticated", "invalid_token"]
-    if guard not in {PUBLIC, SIGNED_IN}:
-        codes += ["forbidden", "password_change_required"]
+    if guard not in {PUBLIC, ANY_SESSION}:
+        codes += ["password_change_required"] + ["forbidden"] * (guard != SIGNED_IN)
     return codes + ["not_found"] * ("{" in path)
 
 

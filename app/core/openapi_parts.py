@@ -83,7 +83,7 @@ PARAMETERS: Final[dict[str, Any]] = {
         "in": "header",
         "required": False,
         "description": "zh-CN（默认）或 en · zh-CN (default) or en",
-        "schema": {"type": "string", "maxLength": 1000},
+        "schema": {"type": "string"},
         "example": "zh-CN",
     },
     "RequestId": {
@@ -104,6 +104,16 @@ PARAMETERS: Final[dict[str, Any]] = {
         "description": (
             "每个新操作一个新值，重试沿用原值；保留 24 小时"
             " · A new value for each operation, the same when retrying it; kept for 24 hours"
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": 202, "pattern": '^"?[!#-\\[\\]-~]{1,200}"?$'},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    },
+    "OptionalIdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": (
+            "可选：带上则断线后可安全重试 · Optional: with it, a retry after a lost connection is answered with the first reply"
         ),
         "schema": {"type": "string", "minLength": 1, "maxLength": 202, "pattern": '^"?[!#-\\[\\]-~]{1,200}"?$'},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
@@ -132,7 +142,7 @@ PARAMETERS: Final[dict[str, Any]] = {
         "in": "header",
         "required": False,
         "description": "与当前 ETag 相同则答复 304 · 304 when it equals the present ETag",
-        "schema": {"type": "string", "maxLength": 1000},
+        "schema": {"type": "string"},
         "example": '"v12.ab34cd"',
     },
 }

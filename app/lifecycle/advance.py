@@ -43,7 +43,7 @@ from app.lifecycle.numbers import number_all
 from app.lifecycle.search import write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Action, Confidentiality, State
-from app.lifecycle.told import changed
+from app.lifecycle.told import told as told_by
 from app.lifecycle.transitions import BY_ACTION, RULES
 from app.tables.item import Item, ItemOrigin
 from app.trail.envelope import Entry, Head
@@ -147,7 +147,7 @@ def _entry(change: Change, at: datetime) -> Entry:
         subject_id=change.row["id"],
         type=change.event,
         at=at,
-        fields={**change.fields, **changed(change.row, change.changes), **rows},
+        fields={**told_by(change.row, change.changes, change.fields), **rows},
         from_state=change.row["state"],
         to_state=state,
         eff=change.eff,
@@ -231,7 +231,7 @@ async def drop_draft(tx: Tx, actor: Actor, row: Mapping[str, Any]) -> None:
         raise RuntimeError("a draft is dropped only after its row was locked")
     entry = _entry(Change(row, {}, "item.draft_deleted"), tx.at)
     await record_items(tx, actor, [(entry, Head(row["version"], row["head_hash"]))])
-    await past.end(tx, row["id"])
+    await past.end(tx, row)
     try:
         for sql in DROP_DRAFT:
             await tx.execute(sql, row["id"])

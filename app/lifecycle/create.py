@@ -16,13 +16,12 @@ from app.lifecycle.derived import derive
 from app.lifecycle.search import write_search
 from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Gate, GateStatus, State, SupervisionLevel
-from app.lifecycle.told import changed
+from app.lifecycle.told import told
 from app.lifecycle.transitions import RULES
-from app.tables.item import FAR, Item
+from app.tables.item import FAR, FAR_INSTANT, Item
 from app.trail.envelope import START, Entry
 from app.trail.record import record_items
 
-FAR_INSTANT = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
 _LEDGER_UNITS = "SELECT id, unit_id FROM ledger WHERE id = ANY($1::uuid[])"
 _COLUMNS = tuple(Item.__table__.columns.keys())  # type: ignore[attr-defined]
 
@@ -64,7 +63,7 @@ async def insert_items(tx: Tx, actor: Actor, drafts: Sequence[Draft], calendar: 
         rows.append(row | derived)
     first = blank(tx.at)
     entries = [
-        Entry("item", draft.id, draft.event, tx.at, {**draft.fields, **changed(first, row)}, None, row["state"], ver=1,
+        Entry("item", draft.id, draft.event, tx.at, told(first, row, draft.fields), None, row["state"], ver=1,
               on_behalf=draft.on_behalf, rules=RULES)
         for draft, row in zip(drafts, rows, strict=True)
     ]  # fmt: skip

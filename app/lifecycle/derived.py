@@ -21,6 +21,12 @@ _CLOCKS = {
     State.SUSTAINING: Clock.SUSTAINING,
     State.CLOSED: Clock.CLOSED,
 }
+UNCLOCKED = frozenset(
+    state
+    for state in State
+    if PHASES[state] is Phase.OFF_LEDGER or _CLOCKS.get(state) in {Clock.NOT_ASSIGNED, Clock.CLOSED}
+)
+"""States whose items have no running clock, so that their light is grey."""
 NO_NUMBER = "~"
 """Sorts after every number, so that drafts come last."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
 from uuid import UUID
 
+from app.access.scope import CTE_SEALED, Sealed, restricted_predicate
 from app.core.db import Tx
-from app.tables.past import ItemVersion
+from app.tables.item import FAR_INSTANT
+from app.tables.past import ItemGone, ItemVersion
 
 _NAMES: Final = tuple(ItemVersion.__table__.columns.keys())  # type: ignore[attr-defined]
 _SAME: Final = _NAMES[_NAMES.index("ledger_id") :]
@@ -35,12 +38,47 @@ def onward(moved: str, *, retitled: bool) -> str:
     )
 
 
+def known(at: str) -> str:
+    """What items were at the instant `at` (an expression), as rows that can stand where a list reads `item`.
+
+    `walk_registered`, `walk_number` and `walk_id` are columns of today's items alone, whose indexes give these orders.
+    """
+    return f"""(
+  SELECT v.item_id AS id, v.version, v.state, v.cycle, v.ledger_id, v.source_type, v.category, v.severity,
+    v.confidentiality, v.major_kind, v.mode, v.lead_unit_id, v.responsible_unit_id, v.accountable_leader_ids, v.due_on,
+    v.due_sort, v.blue_from, v.yellow_from, v.red_from, v.progress_percent, v.original_due_on,
+    v.measures_total, v.measures_done, v.submission_no, v.registered_at, v.completed_at, v.closed_at,
+    coalesce(v.registered_at, '{FAR_INSTANT.isoformat()}') AS registered_sort, v.valid_from AS updated_at,
+    CASE WHEN v.registered_at IS NOT NULL THEN t.number END AS number, t.external_system, t.external_id,
+    CASE WHEN t.id IS NULL THEN g.finder_person_id ELSE t.finder_person_id END AS finder_person_id,
+    CASE WHEN t.id IS NULL THEN g.finder_unit_id ELSE t.finder_unit_id END AS finder_unit_id,
+    t.registered_sort AS walk_registered, t.number_sort AS walk_number, t.id AS walk_id
+  FROM item_version v LEFT JOIN item t ON t.id = v.item_id LEFT JOIN item_gone g ON g.item_id = v.item_id
+  WHERE v.valid_from <= {at} AND v.valid_to > {at}
+)"""  # noqa: S608 - constants
+
+
+TITLE: Final = """(SELECT x.title FROM item_text x WHERE x.item_id = i.id AND x.from_version <= i.version
+  ORDER BY x.from_version DESC LIMIT 1)"""
+
+
+@cache
+def unmasked(sealed: Sealed) -> str:
+    """The mask is that of the item today: what has become restricted is restricted in its past as well."""
+    return f"coalesce((SELECT {restricted_predicate('t', sealed, 'i')} FROM item t WHERE t.id = i.id), true)"  # noqa: S608 - constants
+
+
+UNMASKED: Final = unmasked(CTE_SEALED)
+
+
 async def begin(tx: Tx, ids: Sequence[UUID]) -> None:
     """The first version of new items."""
     await tx.execute(BEGIN, list(ids))
 
 
-async def end(tx: Tx, item_id: UUID) -> None:
-    """A draft that is deleted was there until now."""
+async def end(tx: Tx, row: Mapping[str, Any]) -> None:
+    """A draft that is deleted was there until now, and whoever saw it then still sees what it was."""
     for sql in (END, *END_SPANS):
-        await tx.execute(sql, item_id, tx.at)
+        await tx.execute(sql, row["id"], tx.at)
+    gone = {"item_id": row["id"], **{name: row[name] for name in ("finder_person_id", "finder_unit_id")}}
+    await tx.insert(ItemGone, [gone])

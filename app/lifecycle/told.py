@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-SET: Final = "set"
+from app.trail.fold import SET
+
 WORDS: Final = frozenset({
     "title", "description", "source_document", "source_document_no", "source_quote", "source_path", "source_fields",
     "external_system", "external_id", "major_basis", "goal", "root_cause", "remarks", "deadline", "progress_latest",
@@ -16,6 +17,15 @@ WORDS: Final = frozenset({
 """Columns that may hold what somebody wrote."""
 IN_THE_BODY: Final = frozenset({"id", "version", "head_hash", "state", "created_at", "updated_at"})
 """Columns the event's body says: subject, seq, leaf hash, state after, and the time of the first and the latest event."""
+
+
+def told(before: Mapping[str, Any], changes: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an event that says `fields` and makes `changes`; one named like a column of words is that column.
+
+    What was asked for may be worded otherwise than what is kept, and may not have changed anything.
+    """
+    named = {name: changes.get(name, before[name]) for name in fields if name in WORDS}
+    return {**fields, **named, **changed(before, changes)}
 
 
 def changed(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from app.core.http import Reply
 from app.lifecycle.light import light_on, overdue_days, reasons_on, stored_turns
 from app.lifecycle.parties import Party, parties
 from app.lifecycle.schemas import ItemOut
-from app.lifecycle.states import OPEN, PHASES, Action, Confidentiality, State
+from app.lifecycle.states import OPEN, PHASES, Action, State
 from app.lifecycle.transitions import TABLE
 
 MASK: Final = ("title", "description", "responsible_person_id", "root_cause", "goal", "remarks")
@@ -88,13 +88,18 @@ def menu(state: State, played: frozenset[Party]) -> tuple[Action, ...]:
 
 def item_out(row: Mapping[str, Any], actor: Actor, today: date) -> ItemOut:
     """The item of a row of ITEM_SQL for this caller on this day (Beijing)."""
+    actions = menu(State(row["state"]), parties(actor, row)) if actor.person_id is not None else ()
+    return item_shown(row, today, actions)
+
+
+def item_shown(row: Mapping[str, Any], day: date, actions: tuple[Action, ...]) -> ItemOut:
+    """The item of a row that holds its columns, `unmasked`, `sealed`, `origins`, `children` and `next_movers`."""
     state = State(row["state"])
     turns = stored_turns(row["blue_from"], row["yellow_from"], row["red_from"], row["light_reasons"])
-    late = overdue_days(row["due_on"], today) if state in OPEN else 0
+    late = overdue_days(row["due_on"], day) if state in OPEN else 0
     shown = dict(row)
     shown["title"] = row["title"] or None
     masked = _mask(shown)
-    played = parties(actor, row)
     return ItemOut.model_validate(
         shown
         | {
@@ -106,8 +111,8 @@ def item_out(row: Mapping[str, Any], actor: Actor, today: date) -> ItemOut:
             if row["major_kind"] is None
             else {"kind": row["major_kind"], "basis": row["major_basis"]},
             "deadline": row["deadline"],
-            "light": light_on(turns, today),
-            "light_reasons": reasons_on(turns, today),
+            "light": light_on(turns, day),
+            "light_reasons": reasons_on(turns, day),
             "overdue": late > 0,
             "overdue_days": late,
             "progress": {
@@ -120,7 +125,7 @@ def item_out(row: Mapping[str, Any], actor: Actor, today: date) -> ItemOut:
             "clock_suspended": False,
             "extension_pending": False,
             "next_movers": row["next_movers"] or [],
-            "allowed_actions": menu(state, played) if actor.person_id is not None else (),
+            "allowed_actions": actions,
             "warnings": warnings(row),
             "masked_fields": masked,
         }
@@ -131,8 +136,8 @@ _GATES: Final = ("problem_solved", "rectification_adequate", "people_satisfied")
 
 
 def _mask(shown: dict[str, Any]) -> list[str]:
-    """Withholds what `restricted` hides, in place, and names it; a secret stub has nothing to hide."""
-    if shown["confidentiality"] != Confidentiality.RESTRICTED or shown["unmasked"]:
+    """Withholds what `restricted` hides, in place, and names it; what is not restricted is never masked."""
+    if shown["unmasked"]:
         return []
     shown |= dict.fromkeys(MASK)
     sealed = set(shown["sealed"])

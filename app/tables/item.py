@@ -52,6 +52,8 @@ FAR = date(9999, 12, 30)
 
 Not the last day Python knows, which the driver takes for infinity in some statements and for a date in others.
 """
+FAR_INSTANT = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
+"""As FAR, for an instant."""
 
 
 class Item(SQLModel, table=True):

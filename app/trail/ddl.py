@@ -13,7 +13,7 @@ from app.core.db import Reader
 from app.trail.redact import PLACEHOLDER
 
 APP_ROLE = "rectify_app"
-APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field")
+APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field", "item_gone", "outcome_gone", "snapshot")
 ENDED_ONCE = ("item_version", "item_unit_span", "item_person_span")
 VERSIONED = ("item",)
 REWORDED = {
@@ -44,6 +44,9 @@ GRANTS = {
     "lease": ("SELECT", "INSERT", "UPDATE"),
     "item_version": ("SELECT", "INSERT", "UPDATE"),
     "item_text": ("SELECT", "INSERT", "UPDATE"),
+    "item_gone": ("SELECT", "INSERT"),
+    "outcome_gone": ("SELECT", "INSERT"),
+    "snapshot": ("SELECT", "INSERT"),
     "item_unit_span": ("SELECT", "INSERT", "UPDATE"),
     "item_person_span": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys((*REWORDED, *RULED), ("SELECT", "INSERT", "UPDATE")),

@@ -10,7 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from app.core.db import Reader, Row
+<<<<<<< HEAD
 from app.trail.prove import latest
+=======
+from app.trail.fold import Told
+>>>>>>> verify
 
 WINDOW = 2000
 """Positions one call of the feed looks at: what bounds its cost for a caller who may see little of it."""
@@ -30,12 +34,35 @@ FROM event AS e LEFT JOIN log_position AS p ON p.event_id = e.id {_TOLD}
 WHERE e.subject_id = $1 AND e.subject_kind = 'item' AND e.seq > $2 AND ($4::text[] IS NULL OR e.type = ANY($4))
 ORDER BY e.seq LIMIT $3
 """  # noqa: S608 - a constant
+# A list that never meets its limit: an item has as many events as versions, and the caller names one of them.
+ITEM_STORY = f"""
+SELECT e.body, e.hash, d.fields FROM event AS e {_TOLD}
+WHERE e.subject_id = $1 AND e.subject_kind = 'item' AND e.seq <= $2 ORDER BY e.seq
+"""  # noqa: S608 - a constant
+# Whoever hands its origins on has none left and moves no more, so what it received it received before.
+GIVERS = """
+WITH RECURSIVE given AS (
+  SELECT e.subject_id AS taker, jsonb_array_elements_text(d.value::jsonb)::uuid AS giver
+  FROM event e JOIN event_disclosure d ON d.event_id = e.id AND d.field = 'from_item_ids'
+  WHERE e.subject_id = $1 AND e.type = 'item.origins_received' AND e.seq <= $2
+  UNION
+  SELECT e.subject_id, jsonb_array_elements_text(d.value::jsonb)::uuid
+  FROM given g JOIN event e ON e.subject_id = g.giver AND e.type = 'item.origins_received'
+  JOIN event_disclosure d ON d.event_id = e.id AND d.field = 'from_item_ids'
+)
+SELECT DISTINCT giver FROM given
+"""
 ITEM_EVENTS_TOTAL = """
 SELECT count(*) FROM (
   SELECT FROM event
   WHERE subject_id = $1 AND subject_kind = 'item' AND seq > $2 AND ($4::text[] IS NULL OR type = ANY($4))
   LIMIT $3
 ) AS counted
+"""
+NAMES_THEN = """
+SELECT DISTINCT ON (e.subject_id) e.subject_id AS id, d.value::json #>> '{}' AS name
+FROM event e JOIN event_disclosure d ON d.event_id = e.id AND d.field = 'name'
+WHERE e.subject_id = ANY($1::uuid[]) AND e.at <= $2 ORDER BY e.subject_id, e.seq DESC
 """
 NTH_OF_TYPE = "SELECT seq FROM event WHERE subject_id = $1 AND type = $2 ORDER BY seq OFFSET $3 - 1 LIMIT 1"
 # The first row is always there: it says how long the log is, even when nothing in it was the caller's.
@@ -129,12 +156,28 @@ async def item_events(
     return [_event(row) for row in rows]
 
 
+async def item_story(reader: Reader, item_id: UUID, seq: int) -> list[Told]:
+    """Everything told of an item up to one of its events, that one included."""
+    rows = await reader.fetch(ITEM_STORY, item_id, seq)
+    return [Told(json.loads(row["body"]), row["hash"].hex(), row["fields"] or {}) for row in rows]
+
+
+async def givers(reader: Reader, item_id: UUID, seq: int) -> list[UUID]:
+    """The items whose origins had come to this one by its event `seq`, directly or by way of others."""
+    return [row["giver"] for row in await reader.fetch(GIVERS, item_id, seq)]
+
+
 async def item_events_total(
     reader: Reader, item_id: UUID, after_seq: int, cap: int, types: Sequence[str] | None = None
 ) -> int:
     """How many `item_events` would give without a limit; counting stops at `cap`."""
     counted: int = await reader.fetchval(ITEM_EVENTS_TOTAL, item_id, after_seq, cap, types)
     return counted
+
+
+async def names_then(reader: Reader, subject_ids: Sequence[UUID], at: datetime) -> dict[UUID, str]:
+    """What configuration objects were called at an instant, as far as their history tells."""
+    return {row["id"]: row["name"] for row in await reader.fetch(NAMES_THEN, list(subject_ids), at)}
 
 
 async def seq_of(reader: Reader, item_id: UUID, event_type: str, nth: int) -> int | None:

@@ -43,6 +43,7 @@ def test_the_description_is_valid_and_the_same_each_time(document: dict[str, Any
 def test_headers_are_declared_where_they_are_needed(document: dict[str, Any]) -> None:
     assert {"IdempotencyKey", "AcceptLanguage", "RequestId"} <= parameters(document, "createThing")
     assert "IdempotencyKey" not in parameters(document, "createLocked") | parameters(document, "editThing")
+    assert "OptionalIdempotencyKey" in parameters(document, "editThing")
     assert "IfMatch" in parameters(document, "editThing") & parameters(document, "moveThing")
     assert "IfNoneMatch" in parameters(document, "getThing")
     assert "304" in operation(document, "getThing")["responses"]
@@ -54,7 +55,7 @@ def test_headers_are_declared_where_they_are_needed(document: dict[str, Any]) ->
 
 def test_every_operation_documents_its_problems(document: dict[str, Any]) -> None:
     edit = operation(document, "editThing")["responses"]
-    assert edit["409"]["x-problem-codes"] == ["child_frozen", "duplicate_value"]
+    assert edit["409"]["x-problem-codes"] == ["child_frozen", "duplicate_value", "in_flight"]
     assert {"400", "404", "406", "409", "412", "413", "415", "422", "428", "503", "default"} <= edit.keys()
     for entry in document["paths"].values():
         for method in entry.values():

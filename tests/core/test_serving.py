@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from app.core.serving import Protocol
+from app.core.serving import Protocol, bind
 
 BODY = b"one\r\nUpgrade: h2c\r\n\r\ntwo"
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAA\r\nUpgrade: h2c\r\n"
@@ -82,3 +82,18 @@ async def test_a_client_that_offers_http2_keeps_its_body_and_its_connection(
 async def test_what_looks_like_an_offer_inside_a_body_is_content(address: tuple[str, int]) -> None:
     first, _ = await exchange(address, head(LENGTH) + b"\r\n", BODY[:5], BODY[5:], CLOSE)
     assert first["body"] == BODY.decode()
+
+
+async def test_answers_on_a_kept_connection_are_not_held_back() -> None:
+    """asyncio looks at the protocol of the socket it was given, and leaves Nagle's algorithm on where it is unnamed."""
+    listening = bind("127.0.0.1", 0)
+    taken: asyncio.Queue[int] = asyncio.Queue()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await taken.put(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async with await asyncio.start_server(accept, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        assert await asyncio.wait_for(taken.get(), 5)
+        writer.close()

@@ -45,6 +45,7 @@ TABLES: Sequence[Any] = (
     tables.Lease,
     past.ItemVersion,
     past.ItemText,
+    past.ItemGone,
     past.ItemUnitSpan,
     past.ItemPersonSpan,
     closeout.Approval,

@@ -157,7 +157,7 @@ async def create_delegation(by: Delegating, data: schemas.DelegationIn) -> Respo
 
 @router.get(
     "/delegations/{delegation_id}", operation_id="getDelegation", summary="查看委托 · Read a delegation",
-    response_model=schemas.Delegation, openapi_extra=ETAG,
+    response_model=schemas.Delegation, responses=problem_responses("forbidden"), openapi_extra=ETAG,
 )  # fmt: skip
 async def get_delegation(request: Request, actor: Anyone, delegation_id: DelegationId) -> Response:
     """Parties and the security administrator only."""

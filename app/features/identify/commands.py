@@ -40,6 +40,7 @@ SELECT (SELECT status FROM ledger WHERE id = $1) AS ledger_status,
      AND (u.active_until IS NULL OR u.active_until >= $6)) AS units
 """
 REF_TAKEN = Text("该外部编号已有对应事项", "There is an item of this external reference already")
+SUBMITTED_ONCE = Text("草稿提交过一次即不能删除", "a draft that was submitted once cannot be deleted")
 _OFFICE_FIELDS = frozenset(
     {"title", "description", "source", "category", "severity", "found_on", "responsible_unit_id"}
 )
@@ -201,10 +202,12 @@ def _keep_required(row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
 
 
 async def delete_draft(tx: Tx, write: ItemWriting) -> Reply:
-    """A draft was never numbered; anything registered stays for good."""
+    """Only what its finder alone has ever seen; anything submitted once stays for good."""
     opened = await open_item(
         tx, write.actor, write.item_id, Child.DRAFT, Operation.DELETE, if_match=write.call.if_match
     )
+    if opened.row["entered_seq"] > 1:
+        raise Problem("not_deletable", SUBMITTED_ONCE)
     await drop_draft(tx, write.actor, opened.row)
     return Reply(204, None)
 

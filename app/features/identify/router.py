@@ -22,11 +22,12 @@ from app.access.guarding import (
 from app.access.permissions import Permission
 from app.access.scope import items_in_scope
 from app.core import clock
-from app.core.etag import item_etag, not_modified
+from app.core.asof import AS_OF, AsOf
+from app.core.etag import item_etag, not_modified, past_etag
 from app.core.http import Reply, StrictRoute, call_of, respond, unchanged
 from app.core.openapi import ETAG, IF_MATCH, problem_responses
 from app.core.paging import PageOf, cursor_for, page_links
-from app.features.identify import commands, queries, schemas
+from app.features.identify import commands, past, queries, schemas
 from app.lifecycle.preview import preview
 from app.lifecycle.schemas import ItemOut, ItemSummary
 from app.lifecycle.transitions import BY_ACTION
@@ -40,6 +41,9 @@ ActingOnMany = Annotated[Writing, Depends(writing(Permission.ITEM_ACT))]
 Describing = Annotated[ItemWriting, Depends(item_writing(Permission.ITEM_DRAFT))]
 Reading = Annotated[ItemReading, Depends(item_reading(Permission.ITEM_READ))]
 ValidateOnly = Annotated[bool, Query(description="只校验，不写入 · Checks everything, writes nothing")]
+_PAST: Final = "private, max-age=300"
+"""The past stays, but who may read it does not, nor do words that are redacted: so not for longer than five minutes."""
+AsOfQuery = Annotated[AsOf | None, Query(description=AS_OF)]
 _ITEMS: Final[list[str | Enum]] = ["items"]
 
 
@@ -53,11 +57,17 @@ class ItemPage(PageOf[ItemSummary]):
     tags=_ITEMS,
     summary="事项 · An item",
     response_model=ItemOut,
+    responses=problem_responses("as_of_too_recent", "as_of_not_kept"),
     openapi_extra=ETAG,
 )
 @checks_itself(Permission.ITEM_READ)
-async def get_item(request: Request, item_id: ItemId) -> Response:
-    """Caller, scope and item in one statement; 304 while neither the item, the day nor the caller's access changed."""
+async def get_item(request: Request, item_id: ItemId, as_of: AsOfQuery = None) -> Response:
+    """Caller, scope and item in one statement; 304 while neither the item, the day nor the caller's access changed.
+
+    With `as_of` the item as it was at that moment, to a caller of today; nobody moves it there and nothing can be done.
+    """
+    if as_of is not None:
+        return _then(request, await past.one(request, request.app.state.db, parsed_id(item_id), as_of))
     actor, item = await queries.one(request, request.app.state.db, parsed_id(item_id))
     require(actor, Permission.ITEM_READ)
     etag = etag_of(item, actor, clock.today())
@@ -66,16 +76,25 @@ async def get_item(request: Request, item_id: ItemId) -> Response:
     return respond(Reply(200, item, etag=etag))
 
 
+def _then(request: Request, item: ItemOut) -> Response:
+    content = item.model_dump_json().encode()
+    headers = {"ETag": past_etag(item.version, content), "Cache-Control": _PAST}
+    if not_modified(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers={"Content-Type": "application/json", **headers})
+
+
 @router.get(
     "/items",
     operation_id="listItems",
     tags=_ITEMS,
     summary="事项列表 · List items",
     response_model=ItemPage,
+    responses=problem_responses("as_of_too_recent", "as_of_not_combinable"),
 )
 @checks_itself(Permission.ITEM_READ)
 async def list_items(request: Request, query: Annotated[queries.ItemQuery, Query()]) -> Response:
-    """Only what the caller may see; a page costs the same wherever it is."""
+    """Only what the caller may see; a page costs the same wherever it is. With `as_of` the list of that moment."""
     call = call_of(request)
     cursor = cursor_for(call, request.app.state.cursor_key)
     actor, body, following = await queries.page(request, request.app.state.db, query, cursor)
@@ -119,11 +138,11 @@ async def update_item(write: Describing, body: schemas.ItemPatch) -> Response:
     summary="删除草稿 · Delete a draft",
     status_code=204,
     response_class=Response,
-    responses=problem_responses("child_frozen"),
+    responses=problem_responses("child_frozen", "not_deletable"),
     openapi_extra=IF_MATCH,
 )
 async def delete_item(write: Describing) -> Response:
-    """Drafts only: a numbered item can never be deleted."""
+    """Drafts only, and only before they are first submitted: what others have seen can never be deleted."""
     return await write.run(lambda tx: commands.delete_draft(tx, write))
 
 

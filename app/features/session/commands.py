@@ -111,11 +111,9 @@ _OWN_ONLY: Final = Text(
 def may_create_key(actor: Actor, data: schemas.ApiKeyIn) -> None:
     """A key acts as the person who made it, or as a unit's program if the security administrator made it.
 
-    Raises password_change_required, forbidden, and conflict for more than the person may do: whoever manages access
-    must not be able to act in somebody else's name.
+    Raises forbidden, and conflict for more than the person may do: whoever manages access must not be able to act in
+    somebody else's name.
     """
-    if actor.must_change_password:
-        raise Problem("password_change_required")
     if actor.kind != "person":
         raise Problem("forbidden")
     if data.person_id is None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, Path, Request, Response
 from app.access import tokens
 from app.access.actor import Actor
 from app.access.authenticate import session_key
-from app.access.guarding import Writing, public, signed_in, writing
+from app.access.guarding import Writing, any_session, public, signed_in, writing, writing_in_any_session
 from app.core.db import Tx
 from app.core.http import Reply, StrictRoute, call_of, respond
 from app.core.openapi import ETAG, IF_MATCH, KEYLESS, problem_responses
@@ -20,7 +20,9 @@ from app.features.session import commands, queries, schemas
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["session"])
 
 Anyone = Annotated[Actor, Depends(signed_in())]
+AnySession = Annotated[Actor, Depends(any_session())]
 Own = Annotated[Writing, Depends(writing(None))]
+OwnInAnySession = Annotated[Writing, Depends(writing_in_any_session())]
 KeyId = Annotated[UUID, Path(description="密钥 id · the id of the key")]
 
 
@@ -47,7 +49,7 @@ async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()], 
     "/auth/token", operation_id="signOut", summary="退出全部会话 · End all sessions", status_code=204,
     response_class=Response, responses=problem_responses("forbidden"),
 )  # fmt: skip
-async def sign_out(by: Own) -> Response:
+async def sign_out(by: OwnInAnySession) -> Response:
     """Every session of this account ends, wherever it was opened."""
 
     async def work(tx: Tx) -> Reply:
@@ -58,7 +60,7 @@ async def sign_out(by: Own) -> Response:
 
 
 @router.get("/me", operation_id="getMe", summary="我的身份、权限和待办 · Who I am, what I may do, what waits for me")
-async def get_me(request: Request, actor: Anyone) -> schemas.Me:
+async def get_me(request: Request, actor: AnySession) -> schemas.Me:
     """Roles as they are in force at this moment, lent ones included."""
     trial_mode = request.app.state.settings.trial_mode
     return await queries.me(request.app.state.db, actor, trial_mode=trial_mode)
@@ -68,7 +70,7 @@ async def get_me(request: Request, actor: Anyone) -> schemas.Me:
     "/me/password", operation_id="changePassword", summary="修改密码 · Change the password",
     response_model=schemas.Token, responses=problem_responses("forbidden", "conflict", "too_many_requests"),
 )  # fmt: skip
-async def change_password(request: Request, by: Own, data: schemas.PasswordChange) -> Response:
+async def change_password(request: Request, by: OwnInAnySession, data: schemas.PasswordChange) -> Response:
     """All sessions end; the answer holds the one to go on with."""
     password_hash = await commands.check_password(by.db, by.actor, data, request.app.state.throttle)
 

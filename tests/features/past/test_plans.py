@@ -1,0 +1,137 @@
+"""Every list of a past moment walks an index and stops when its page is full."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+
+from app.access.scope import Shape
+from app.core import clock
+from app.features.identify.past_listing import page_sql
+from app.main import create_app
+from bench.seed import fill
+from tests.features.identify.ledger_book import Book, pages, read_book
+from tests.features.past.book import give_past
+from tests.support.database import Clone, Server, clone
+from tests.support.service import running, settings_for
+
+INDEXES = {
+    "due_on": "ix_item_version_due",
+    "updated_at": "ix_item_version_from",
+    "registered_at": "ix_item_registered",
+    "number": "ix_item_number",
+}
+CALLERS = {"whole tree": Shape.WHOLE, "30 units": Shape.WALK}
+
+
+@pytest.fixture(scope="session")
+def past_database(server: Server, template: str) -> Clone:
+    return clone(server, template)
+
+
+@pytest.fixture(scope="session")
+async def past_book(past_database: Clone, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Book]:
+    connection = await asyncpg.connect(past_database.superuser_url)
+    made = await fill(connection, 3000)
+    await give_past(connection, 5)
+    await connection.close()
+    var: Path = tmp_path_factory.mktemp("past")
+    async with running(create_app(settings_for(past_database.app_url, var))) as app:
+        yield await read_book(app, made, past_database.superuser_url)
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+def path(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the rows of the page come along, without what is worked out beside them once."""
+    yield plan
+    for inner in plan.get("Plans", ()):
+        if inner["Parent Relationship"] not in {"InitPlan", "SubPlan"}:
+            yield from path(inner)
+
+
+def page_of(plan: dict[str, Any]) -> dict[str, Any]:
+    """The part of the plan that finds the rows of the page."""
+    return next(node for node in nodes(plan) if node.get("Subplan Name") == "CTE page")
+
+
+async def plan_of(book: Book, caller: str, shape: Shape, sort: str, keyset: str) -> dict[str, Any]:
+    sql = page_sql(shape, (), sort, keyset, total=False)
+    at = clock.now() - timedelta(days=200)
+    credential = (book.caller(caller).account_id, 1, None, clock.today())
+    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, 50, at, at.date())
+    plan: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return plan
+
+
+@pytest.mark.parametrize(("caller", "sort", "direction"), list(product(CALLERS, INDEXES, ["asc", "desc"])))
+async def test_a_page_walks_the_index_of_its_order(past_book: Book, caller: str, sort: str, direction: str) -> None:
+    page = page_of(await plan_of(past_book, caller, CALLERS[caller], sort, direction))
+    limit = next(node for node in nodes(page) if node["Node Type"] == "Limit")
+    found = list(path(limit))
+    assert INDEXES[sort] in [node.get("Index Name") for node in found]
+    assert not [node for node in found if node["Node Type"] == "Sort"]
+    assert not [node for node in found if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "item_version"]
+
+
+@pytest.mark.parametrize(("sort", "direction"), list(product(["registered_at", "number"], ["asc", "desc"])))
+async def test_what_was_not_registered_yet_is_found_by_an_index_of_its_own(
+    past_book: Book, sort: str, direction: str
+) -> None:
+    page = page_of(await plan_of(past_book, "whole tree", Shape.WHOLE, sort, f"tail {direction}"))
+    assert "ix_item_version_unregistered" in [node.get("Index Name") for node in nodes(page)]
+
+
+async def test_the_list_of_then_is_the_list_of_those_that_were_there(past_book: Book) -> None:
+    """All items at once, in every order, against what the rows say."""
+    at = clock.now() - timedelta(days=400)
+    none = {"due_on": None, "registered_at": None, "number": None, "updated_at": datetime.max.replace(tzinfo=UTC)}
+    there = [row for row in past_book.rows if row["updated_at"] <= at and past_book.sees("whole tree", row)]
+    async with past_book.client("whole tree") as client:
+        for sort, sign in product(none, ["", "-"]):
+            found = [one["id"] for one in await pages(client, 200, sort=f"{sign}{sort}", as_of=at.isoformat())]
+            assert len(found) == len(there)
+            key = _key(sort, at)
+            having = sorted((row for row in there if key(row)[0] is not None), key=key, reverse=sign == "-")
+            without = sorted(
+                (row for row in there if key(row)[0] is None), key=lambda row: row["id"], reverse=sign == "-"
+            )
+            assert found == [str(row["id"]) for row in having + without], sort
+
+
+def _key(sort: str, at: datetime) -> Any:
+    def version(row: dict[str, Any]) -> datetime:
+        began: datetime = row["updated_at"]
+        return began + timedelta(days=30 * min(4, (at - began) // timedelta(days=30)))
+
+    if sort == "updated_at":
+        return lambda row: (version(row), row["id"])
+    if sort == "number":
+        return lambda row: (row["number"] and row["number_sort"], row["id"])
+    return lambda row: (row[sort], row["id"])
+
+
+async def test_units_and_masks_narrow_the_past_as_they_narrow_the_present(past_book: Book) -> None:
+    """Nothing about scope changed in this past, so each caller sees what of today was there already."""
+    at = clock.now() - timedelta(days=400)
+    for caller in ("30 units", "one unit"):
+        there = {str(row["id"]) for row in past_book.rows if row["updated_at"] <= at and past_book.sees(caller, row)}
+        titles = {str(row["id"]): row["title"] if past_book.unmasked(caller, row) else None for row in past_book.rows}
+        async with past_book.client(caller) as client:
+            found = await pages(client, 200, sort="due_on", as_of=at.isoformat())
+            total: httpx2.Response = await client.get("/v1/items", params={"as_of": at.isoformat(), "include": "total"})
+        assert {one["id"] for one in found} == there
+        assert total.json()["total"] == len(there)
+        assert {one["id"]: one["title"] for one in found} == {key: titles[key] for key in there}

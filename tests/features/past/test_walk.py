@@ -1,0 +1,68 @@
+"""The past is what was answered: at random instants of a random history, for several callers, and again ever after."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from random import Random
+
+import pytest
+
+from app.lifecycle.retold import START, stored
+from app.lifecycle.told import WORDS
+from app.tables.item import Item
+from app.trail import read
+from app.trail.canonical import jsonable
+from app.trail.fold import fold
+from tests.features.past.walk import SETTLED, Asked, Walk, as_then, rounds, whole
+from tests.make.world import World
+
+STEPS = int(os.environ.get("RECTIFY_PAST_STEPS", "150"))
+COLUMNS = [str(column.name) for column in Item.__table__.columns]  # type: ignore[attr-defined]
+
+
+async def recall(walk: Walk, asked: Asked) -> None:
+    """Asks for the past what was once asked of the present."""
+    params = {**asked.params, "as_of": asked.at.isoformat()}
+    answers = await whole(await walk.world.as_(asked.who), asked.path, params)
+    if not asked.past:
+        told = [as_then(answer.json()) for answer in answers]
+        live = [as_then(answer) for answer in asked.answer]
+        if answers[0].status_code == 404:
+            told, live = [one["code"] for one in told], [one["code"] for one in live]
+        assert told == live, (asked.who, asked.path, params)
+        asked.past = [answer.content for answer in answers]
+    again = [answer.content for answer in answers]
+    if answers[0].status_code == 200:
+        assert again == asked.past, (asked.who, asked.path, params)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_the_past_answers_what_the_present_answered_and_never_anything_else(world: World, seed: int) -> None:
+    with ExitStack() as skew:
+        walk = Walk(world, Random(seed), skew)
+        for part in rounds(STEPS, 3):
+            for _ in part:
+                await walk.step()
+                await walk.ask()
+            walk.wait(SETTLED)
+            for asked in walk.asked:
+                await recall(walk, asked)
+    answers = [one for asked in walk.asked for one in asked.answer]
+    items = [one for answer in answers for one in answer.get("items", ())]
+    assert len(items) > 2 * STEPS
+    assert len({one["state"] for one in items}) > 6
+    assert len(set(walk.done)) > 9, set(walk.done)
+    assert "delete" in walk.done
+    await _every_row_is_the_sum_of_its_events(world)
+
+
+async def _every_row_is_the_sum_of_its_events(world: World) -> None:
+    rows = await world.db.fetch("SELECT * FROM item")
+    assert rows
+    for row in rows:
+        told = fold(START, WORDS, await read.item_story(world.db, row["id"], row["version"]))
+        as_json = {name: jsonable(row[name]) if name != "head_hash" else row[name].hex() for name in COLUMNS}
+        assert told == as_json
+        kept = {name: row[name] for name in COLUMNS if name != "head_hash"}
+        assert {name: value for name, value in stored(told).items() if name != "head_hash"} == kept
