@@ -105,7 +105,7 @@ def serve(
 ) -> None:
     """启动服务 serve the API; a configured database is migrated by `rectify migrate`, or here when --demo asks."""
     from app.core import serving
-    from app.main import create_app
+    from app.main import create_app, leave
 
     serving.stop_on_signals()
     settings = _settings()
@@ -115,7 +115,8 @@ def serve(
             asyncio.run(_seed(ready))
         asyncio.run(_hold_keys(ready))
         url = serving.address(bound)
-        serving.serve(create_app(ready, works=ready.worker), bound, lambda: _announce(ready.var, url, demo=demo))
+        app = create_app(ready, works=ready.worker)
+        serving.serve(app, bound, lambda: _announce(ready.var, url, demo=demo), lambda: leave(app))
 
 
 async def _hold_keys(settings: Settings) -> None:

@@ -46,6 +46,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "contact": "王女士，白天可联系",
     "content": "修订采购管理办法，增加合同复核环节",
     "count": 1,
+    "csrf_token": _DIGEST,
     "current_password": "chu-shi-mi-ma-qing-xiu-gai",
     "date": "2026-06-30",
     "decision_note": "措施具体，同意按此整改。",

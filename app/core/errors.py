@@ -102,8 +102,8 @@ CATALOGUE: Mapping[str, Kind] = {
     ),
     "unauthenticated": _kind(
         401, "尚未登录", "Authentication required",
-        "请在 Authorization 请求头中提供 Bearer 令牌或 API 密钥。",
-        "Send a bearer token or an API key in the Authorization header.",
+        "请在 Authorization 请求头中提供 Bearer 令牌或 API 密钥；浏览器请先登录。",
+        "Send a bearer token or an API key in the Authorization header; in a browser, sign in first.",
     ),
     "invalid_token": _kind(
         401, "登录凭证无效或已过期", "The credential is invalid or has expired",
@@ -124,6 +124,12 @@ CATALOGUE: Mapping[str, Kind] = {
         403, "须先修改密码", "Change your password first",
         "当前密码由他人设定。请先调用 POST /v1/me/password 设置自己的密码，再办理其他事项。",
         "Somebody else chose this password. Set your own with POST /v1/me/password before anything else.",
+    ),
+    "csrf_refused": _kind(
+        403, "不是本系统页面发出的写入", "Not sent by a page of this service",
+        "用浏览器会话写入时，须在 X-CSRF-Token 请求头中带上 GET /v1/auth/session 给出的值，且请求须由本系统的页面发出。",
+        "A write with the browser's session needs the value of GET /v1/auth/session in X-CSRF-Token, "
+        "and must come from a page of this service.",
     ),
     "masked_parameter": _kind(
         403, "不得按受限字段检索", "Searching by a restricted field is not permitted",

@@ -10,11 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from app.core.db import Reader, Row
-<<<<<<< HEAD
-from app.trail.prove import latest
-=======
 from app.trail.fold import Told
->>>>>>> verify
+from app.trail.prove import latest
 
 WINDOW = 2000
 """Positions one call of the feed looks at: what bounds its cost for a caller who may see little of it."""

@@ -79,6 +79,7 @@ ORGANISATION: Final[Mapping[str, tuple[str, ...]]] = {
     "source_type": ("name_zh", "name_en", "json_schema", "required", "sealed"),
     "calendar_year": ("source",),
     "calendar_day": ("name_zh",),
+    "snapshot": ("reason", "content", "definitions"),
 }
 """Words of the organisation itself, who held which power included: not of an item, hence not redacted item by item."""
 FILE_NAME: Final = ("evidence", "file_name")

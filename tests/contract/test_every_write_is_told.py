@@ -149,6 +149,13 @@ async def set_the_rules(world: World) -> None:
     await system.put("/source-types/new_source", {**names, **form, "external": False}, if_match=None)
 
 
+async def freeze_figures(world: World) -> None:
+    office, last_month = await world.as_("supervision_office"), clock.today().replace(day=1) - timedelta(days=1)
+    period = {"kind": "month", "period_from": last_month.replace(day=1).isoformat()}
+    frozen = await office.post("/snapshots", {"unit_id": world.made.units["bureau"], **period})
+    await office.post(f"/snapshots/{frozen['id']}/amendments", {"reason": "补录"})
+
+
 async def come_and_go(world: World) -> None:
     caller = await world.as_("viewer")
     changed = {"current_password": world.made.passwords["viewer"], "new_password": PASSWORD}
@@ -159,7 +166,15 @@ async def come_and_go(world: World) -> None:
 
 async def test_every_operation_that_writes_records_an_event(watched: tuple[World, Witness]) -> None:
     world, witness = watched
-    for part in (write_a_plan, close_after_an_objection, draft_and_redact, organise, set_the_rules, come_and_go):
+    for part in (
+        write_a_plan,
+        close_after_an_objection,
+        draft_and_redact,
+        organise,
+        set_the_rules,
+        freeze_figures,
+        come_and_go,
+    ):
         await part(world)
     writing = {operation["operationId"] for _, method, operation in operations(DOCUMENT) if method != "get"}
     assert set(witness.seen) == writing, writing ^ set(witness.seen)

@@ -21,6 +21,7 @@ from app.core.ids import uuid7
 from app.tables import closeout, past, rectify
 from app.tables import trail as tables
 from app.tables.item import ItemCycle
+from app.tables.snapshot import Snapshot
 from app.trail import ddl
 from app.trail.canonical import commitment, leaf_hash
 from app.trail.envelope import START, Entry, Head
@@ -46,6 +47,8 @@ TABLES: Sequence[Any] = (
     past.ItemVersion,
     past.ItemText,
     past.ItemGone,
+    past.OutcomeGone,
+    Snapshot,
     past.ItemUnitSpan,
     past.ItemPersonSpan,
     closeout.Approval,

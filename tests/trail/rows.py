@@ -14,6 +14,12 @@ _STATEMENTS = (
        VALUES (gen_random_uuid(), 1, now(), 'infinity', gen_random_uuid(), 'draft', 1, 's', 'internal', 'infinity',
          0, 0, 0, 0)""",
     "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
+    "INSERT INTO item_gone VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid())",
+    """INSERT INTO snapshot (id, unit_id, kind, period_from, period_to, revision, as_of, known_at, content, content_hash,
+         definitions, definitions_hash, made_at)
+       SELECT gen_random_uuid(), gen_random_uuid(), 'month', '2026-10-01', '2026-10-31', 1, now(), now(), '{}', 'x', '[]',
+         'y', now()""",
+    "INSERT INTO outcome_gone VALUES (gen_random_uuid(), gen_random_uuid(), 'physical', NULL, 1, now(), now())",
     "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
     "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",
     """INSERT INTO approval (item_id, id, cycle, submission_no, closing_round, purpose, role, opinion, comment, occurred_at,

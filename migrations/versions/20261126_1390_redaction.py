@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261126_1300"
-down_revision = "20261126_1200"
+revision = "20261126_1390"
+down_revision = "20261126_1370"
 branch_labels = None
 depends_on = None
 
