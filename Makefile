@@ -8,7 +8,7 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint audit crash lin model faults clients browser listeners bench openapi docs lock clean
+.PHONY: help run test fuzz check lint audit mutants crash lin model faults clients browser listeners bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ faults: $(STAMP) ## 故障演练 outages, full disks, slow clients, rolling rest
 
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)
+
+mutants: $(STAMP) ## 篡改与诚实历史 10,000 forgeries and 100 honest lives for `rectify audit` (MUTANTS, HONEST, SEED)
+	RECTIFY_TEST_MUTANTS=$(or $(MUTANTS),10000) RECTIFY_TEST_HONEST=$(or $(HONEST),100) \
+	RECTIFY_TEST_MUTANTS_SEED=$(SEED) RECTIFY_TEST_HONEST_SEED=$(SEED) \
+	$(BIN)/python -m pytest -n auto -rP --show-capture=stdout tests/trail/mutants tests/trail/test_honest.py
 
 browser: $(STAMP) ## 在浏览器里试看板 install Chromium where it is missing, test the pages (Debian, root)
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium fonts-noto-cjk; }
