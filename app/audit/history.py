@@ -15,8 +15,9 @@ from uuid import UUID
 
 from app.core.db import Row
 from app.lifecycle.create import blank
-from app.lifecycle.told import IN_THE_BODY, SET, WORDS
+from app.lifecycle.told import IN_THE_BODY, WORDS
 from app.trail.export import told
+from app.trail.fold import SET
 from app.trail.redact import PLACEHOLDER
 from app.trail.rows import ROWS
 
