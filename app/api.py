@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from app.features.approvals.router import router as approvals
 from app.features.authority.router import router as authority
+from app.features.board.router import router as board
 from app.features.closeout.router import router as closeout
 from app.features.evidence.router import router as evidence
 from app.features.history.router import router as history
@@ -40,6 +41,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     ledgers,
     meta,
     site,
+    board,
 )
 
 TAGS: Final[tuple[dict[str, str], ...]] = (

@@ -120,7 +120,7 @@ class Sealer:
         lease = await take(self.db, LEASE, self.owner)
         if lease is None:
             return 0
-        # Asked each time: a key that was replaced meanwhile must not sign once more.
+        # Anew every time: what a key signs after it was retired is nobody's, to whoever verifies it.
         self.keys = await hold(self.db, self.var, SEALING)
         await self._sign()
         if found.silent_for >= SILENCE:

@@ -72,6 +72,23 @@ class FeedQuery(BaseModel):
     subject_kind: Kinds = None
 
 
+class StreamQuery(BaseModel):
+    """Where to begin, unless Last-Event-ID says it, and what to look for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    after: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=LAST_POSITION,
+            description="自此序号之后；不填自现在起 · After this position; left out: from now on",
+        ),
+    ] = None
+    type: Types = None
+    subject_kind: Kinds = None
+
+
 class EventLabel(Out):
     """What happened, for people."""
 
