@@ -108,8 +108,8 @@ def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, .
     """
     shares = any(metric.grain is Grain.UNIT_SHARE for metric in metrics)
     keys = [grouping.share if shares and grouping.share else grouping.key.format(light=LIGHT) for grouping in by]
-    joins = [domain.shares] * shares + [each.join for each in by if each.join]
-    joins += [metric.join for metric in metrics if metric.join]
+    joins = [domain.shares] * shares
+    joins += [grouping.join for grouping in by if grouping.join] + [metric.join for metric in metrics if metric.join]
     narrowed = [
         grouping.within[1].format(f"@f{domain.filters.index(grouping.within[0])}@")
         for grouping in by
