@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from app.trail.proof.findings import Report, Verdict
 from app.trail.proof.retained import Policy, parse_age, parse_policy
@@ -87,8 +86,8 @@ def _checked(given: argparse.Namespace) -> Report:
     )
     if given.file == "-":
         return verify(sys.stdin.buffer, asked)
-    with Path(given.file).open("rb", buffering=BUFFER) as file:
-        if file.peek(2)[:2] != GZIPPED:
-            return verify(file, asked)
-        with gzip.open(cast("BinaryIO", file)) as unpacked:
-            return verify(unpacked, asked)
+    path = Path(given.file)
+    with path.open("rb") as file:
+        packed = file.read(len(GZIPPED)) == GZIPPED
+    with gzip.open(path) if packed else path.open("rb", buffering=BUFFER) as lines:
+        return verify(lines, asked)
