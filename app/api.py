@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from app.features.approvals.router import router as approvals
 from app.features.authority.router import router as authority
+from app.features.board.router import router as board
 from app.features.closeout.router import router as closeout
 from app.features.evidence.router import router as evidence
 from app.features.history.router import router as history
@@ -17,6 +18,7 @@ from app.features.meta.router import router as meta
 from app.features.organisation.router import router as organisation
 from app.features.plans.router import router as plans
 from app.features.progress.router import router as progress
+from app.features.redactions.router import router as redactions
 from app.features.session.router import router as session
 from app.features.site.router import router as site
 from app.features.statistics.router import router as statistics
@@ -32,12 +34,14 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     history,
     statistics,
     trail,
+    redactions,
     session,
     organisation,
     authority,
     ledgers,
     meta,
     site,
+    board,
 )
 
 TAGS: Final[tuple[dict[str, str], ...]] = (

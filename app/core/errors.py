@@ -102,8 +102,8 @@ CATALOGUE: Mapping[str, Kind] = {
     ),
     "unauthenticated": _kind(
         401, "尚未登录", "Authentication required",
-        "请在 Authorization 请求头中提供 Bearer 令牌或 API 密钥。",
-        "Send a bearer token or an API key in the Authorization header.",
+        "请在 Authorization 请求头中提供 Bearer 令牌或 API 密钥；浏览器请先登录。",
+        "Send a bearer token or an API key in the Authorization header; in a browser, sign in first.",
     ),
     "invalid_token": _kind(
         401, "登录凭证无效或已过期", "The credential is invalid or has expired",
@@ -124,6 +124,12 @@ CATALOGUE: Mapping[str, Kind] = {
         403, "须先修改密码", "Change your password first",
         "当前密码由他人设定。请先调用 POST /v1/me/password 设置自己的密码，再办理其他事项。",
         "Somebody else chose this password. Set your own with POST /v1/me/password before anything else.",
+    ),
+    "csrf_refused": _kind(
+        403, "不是本系统页面发出的写入", "Not sent by a page of this service",
+        "用浏览器会话写入时，须在 X-CSRF-Token 请求头中带上 GET /v1/auth/session 给出的值，且请求须由本系统的页面发出。",
+        "A write with the browser's session needs the value of GET /v1/auth/session in X-CSRF-Token, "
+        "and must come from a page of this service.",
     ),
     "masked_parameter": _kind(
         403, "不得按受限字段检索", "Searching by a restricted field is not permitted",
@@ -189,6 +195,12 @@ CATALOGUE: Mapping[str, Kind] = {
         409, "仍被引用，不能删除", "Still referenced and cannot be deleted",
         "其他记录正在使用它。可以停用，历史记录予以保留。",
         "Other records use it. Deactivate it instead; history is kept.",
+    ),
+    "not_sealed_yet": _kind(
+        409, "历史尚未封存", "Nothing is sealed yet",
+        "还没有签名检查点可供证明。封存承诺在一分钟内完成，请稍后再试；若持续如此，请管理员查看后台任务。",
+        "There is no signed checkpoint to prove anything by. Sealing takes a minute at most: try again; if it stays so, "
+        "have the background worker looked at.",
     ),
     "last_administrator": _kind(
         409, "不能移除最后一名管理员", "The last administrator cannot be removed",

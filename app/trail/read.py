@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app.core.db import Reader, Row
 from app.trail.fold import Told
+from app.trail.prove import latest
 
 WINDOW = 2000
 """Positions one call of the feed looks at: what bounds its cost for a caller who may see little of it."""
@@ -98,6 +99,7 @@ class EventRow:
     prev: str
     leaf_hash: str
     fields: dict[str, Any]
+    redacted: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class Feed:
 
     rows: list[FeedRow]
     next_after: int
+    checkpoint: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ async def feed(reader: Reader, after: int, limit: int, scope: FeedScope, wanted:
     rows = await reader.fetch(sql, after, window, limit, scope.configuration, wanted.types, wanted.kinds, *scope.args)
     found = [FeedRow(row["subject_kind"], row["subject_id"], row["masked"], _event(row)) for row in rows if row["id"]]
     reached = rows[-1]["position"] if len(found) == limit else min(after + window, rows[0]["last"])
-    return Feed(found, max(after, reached))
+    return Feed(found, max(after, reached), await latest(reader))
 
 
 def _event(row: Row) -> EventRow:
@@ -207,4 +210,5 @@ def _event(row: Row) -> EventRow:
         prev=body["prev"],
         leaf_hash=row["hash"].hex(),
         fields=row["fields"] or {},
+        redacted=sorted(body["pay"].keys() - (row["fields"] or {}).keys()),
     )

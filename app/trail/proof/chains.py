@@ -11,7 +11,9 @@ from app.trail.proof.envelopes import ITEM_KIND, ZEROS
 from app.trail.proof.findings import Finding, Findings
 
 DELETED = "item.draft_deleted"
-"""The last event of an item that has no row any more."""
+"""The event after which an item has no row any more."""
+REDACTION = "item.redacted"
+"""What may still come after a deletion: words that a deleted draft once told can be taken out like any others."""
 BORN = {"item.drafted": "draft", "item.split_off": "registered"}
 """First events, and the state an item begins in."""
 SKEW = 5

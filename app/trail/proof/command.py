@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from app.trail.proof.findings import Report, Verdict
@@ -86,8 +87,8 @@ def _checked(given: argparse.Namespace) -> Report:
     )
     if given.file == "-":
         return verify(sys.stdin.buffer, asked)
-    path = Path(given.file)
-    with path.open("rb") as file:
-        packed = file.read(len(GZIPPED)) == GZIPPED
-    with gzip.open(path) if packed else path.open("rb", buffering=BUFFER) as lines:
-        return verify(lines, asked)
+    with BufferedReader(FileIO(given.file), BUFFER) as file:  # a pipe as well, so it is looked at and not rewound
+        if file.peek(2)[:2] != GZIPPED:
+            return verify(file, asked)
+        with gzip.open(file) as unpacked:
+            return verify(unpacked, asked)
