@@ -8,7 +8,7 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint audit clients browser listeners bench openapi docs lock clean
+.PHONY: help run test fuzz check lint audit crash lin model faults clients browser listeners bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,22 @@ audit: $(STAMP) ## 已知漏洞核查 known vulnerabilities of the locked packag
 
 check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
 	@$(MAKE) --no-print-directory test
+
+# The long runs; `make test` has a small one of each. SEED=… repeats one, and every run prints its own.
+LONG := $(BIN)/python -m pytest -q -s
+SEEDED = $(if $(SEED),RECTIFY_TEST_SEED=$(SEED))
+
+crash: $(STAMP) ## 崩溃试验 kill everything CYCLES=25 times; nothing acknowledged is lost
+	$(SEEDED) RECTIFY_TEST_CRASH_CYCLES=$(or $(CYCLES),25) $(LONG) tests/crash
+
+lin: $(STAMP) ## 线性一致性 OPS=20000 operations a level, calm and with faults, and every meeting of two requests
+	$(SEEDED) RECTIFY_TEST_LIN_OPS=$(or $(OPS),20000) RECTIFY_TEST_STEPS=0 $(LONG) tests/lin
+
+model: $(STAMP) ## 参照模型 STEPS=10000 calls, each answer predicted by a model
+	$(SEEDED) RECTIFY_TEST_MODEL_STEPS=$(or $(STEPS),10000) $(LONG) tests/model
+
+faults: $(STAMP) ## 故障演练 outages, full disks, slow clients, rolling restarts, pgbouncer
+	RECTIFY_TEST_FAULTS=full $(LONG) tests/faults
 
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)

@@ -63,7 +63,8 @@ _JSON: Final = frozenset(
 _ORIGIN: Final = Origin(SYSTEM, "bench", None)
 _NARROW: Final = ", ".join(tuple(ItemVersion.__table__.columns.keys())[4:])  # type: ignore[attr-defined]
 _PAST: Final = (
-    f"INSERT INTO item_version SELECT id, version, updated_at, 'infinity', {_NARROW} FROM item WHERE version = 1",  # noqa: S608 - column names
+    f"""INSERT INTO item_version SELECT id, version, updated_at, 'infinity', {_NARROW} FROM item
+    WHERE NOT EXISTS (SELECT FROM item_version v WHERE v.item_id = item.id)""",  # noqa: S608 - column names
     "INSERT INTO item_text SELECT id, 1, title FROM item",
     """INSERT INTO item_unit_span SELECT u.unit_id, u.item_id, u.part, i.created_at, 'infinity'
     FROM item_unit u JOIN item i ON i.id = u.item_id""",

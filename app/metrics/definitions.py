@@ -80,9 +80,9 @@ def _share(  # noqa: PLR0913, PLR0917 - one row of a table, read by its columns
     code: str, zh: str, en: str, formula: tuple[str, str], part: Condition, whole: Condition, basis: Basis = _I,
     grain: Grain = Grain.PROBLEM,
 ) -> Metric:  # fmt: skip
-    """The numerator is always a part of the denominator."""
+    """The numerator is always a part of the denominator; the part is tested first, because fewer pass it."""
     return Metric(
-        code, Text(zh, en), Text(*formula), Counting(both(whole, part)), Counting(whole), grain=grain, basis=basis
+        code, Text(zh, en), Text(*formula), Counting(both(part, whole)), Counting(whole), grain=grain, basis=basis
     )
 
 

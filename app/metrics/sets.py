@@ -178,7 +178,7 @@ _REOPENING = (
 
 def reopened_within(t: Terms) -> str:
     return (
-        "(i.cycle > 1 AND EXISTS (SELECT FROM generate_series(2, i.cycle) AS again(cycle)"
+        f"(i.cycle > 1 AND i.updated_at >= {t.start} AND EXISTS (SELECT FROM generate_series(2, i.cycle) AS again(cycle)"
         f" WHERE {_within('(' + _REOPENING.format(cycle='again.cycle') + ')', t)}))"
     )
 

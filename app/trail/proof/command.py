@@ -9,8 +9,8 @@ import secrets
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from app.trail.proof.findings import Report, Verdict
 from app.trail.proof.retained import Policy, parse_age, parse_policy
@@ -87,8 +87,8 @@ def _checked(given: argparse.Namespace) -> Report:
     )
     if given.file == "-":
         return verify(sys.stdin.buffer, asked)
-    with Path(given.file).open("rb", buffering=BUFFER) as file:
+    with BufferedReader(FileIO(given.file), BUFFER) as file:  # a pipe as well, so it is looked at and not rewound
         if file.peek(2)[:2] != GZIPPED:
             return verify(file, asked)
-        with gzip.open(cast("BinaryIO", file)) as unpacked:
+        with gzip.open(file) as unpacked:
             return verify(unpacked, asked)

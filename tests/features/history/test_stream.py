@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 import pytest
@@ -188,8 +188,8 @@ async def nobody_listens(world: Aired) -> None:
 def statements(world: Aired) -> Counter[str]:
     """What the connections of this service run from now on."""
     seen: Counter[str] = Counter()
-    holders: list[Any] = cast("Any", world.db.pool)._holders
-    for holder in holders:
+    pool: Any = world.db.pool
+    for holder in pool._holders:
         if holder._con is not None:
             holder._con.add_query_logger(lambda ran: seen.update([ran.query]))
     return seen

@@ -167,7 +167,7 @@ def ballots(item: Item, *kinds: str) -> int:
 
 def waived(item: Item) -> bool:
     verdicts = [gate for gate in item.verdicts(item.submission_no) if gate["gate"] == "people_satisfied"]
-    return item.state == "closed" and max(verdicts, key=lambda row: row["changed_seq"])["result"] == "waived"
+    return item.state == "closed" and bool(max(verdicts, key=lambda row: row["changed_seq"])["result"] == "waived")
 
 
 def units_at_work(item: Item) -> int:

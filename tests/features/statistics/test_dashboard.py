@@ -61,7 +61,7 @@ async def test_every_number_on_the_board_is_the_length_of_its_list(
     seen = 0
     async with lived.client(caller) as client:
         for count, address in _counts(board):
-            query = dict(parse_qsl(urlsplit(address).query))
+            query: Json = dict(parse_qsl(urlsplit(address).query))
             assert query["severity"] == "general,major"
             assert len(await ids(client, **query)) == count, address
             seen += count > 0
@@ -92,7 +92,7 @@ async def test_tiles_add_up(lived: Lived) -> None:
 async def test_the_longest_overdue_come_first_as_their_list_shows_them(lived: Lived) -> None:
     board = await _board(lived, "whole tree")
     async with lived.client("whole tree") as client:
-        query = {"set": "overdue_open.numerator", "sort": "due_on", "limit": 10}
+        query = {"set": "overdue_open.numerator", "sort": "due_on", "limit": "10"}
         listed = (await client.get("/v1/items", params=query)).json()["items"]
     assert board["overdue_items"] == listed
     assert len(listed) == 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +33,7 @@ FILTERS: dict[str, tuple[dict[str, str], Any]] = {
     "overdue": ({"overdue": "false"}, lambda i: i.state == "closed" or i.due_on is None or i.due_on >= i.today),
     "without": ({"without": "mode"}, lambda i: i.mode is None),
 }
-KEY = {
+KEY: dict[By, Callable[[Item], list[Any]]] = {
     By.UNIT: lambda i: [i.lead_unit_id],
     By.SOURCE_TYPE: lambda i: [i.source_type],
     By.CATEGORY: lambda i: [i.category],
@@ -46,7 +47,7 @@ KEY = {
 
 
 def _expected(items: list[Item], metric: str, days: Days) -> tuple[tuple[int, set[UUID]], tuple[int, set[UUID]] | None]:
-    found = []
+    found: list[tuple[int, set[UUID]]] = []
     for value in ORACLE[metric]:
         if value is None:
             return found[0], None
@@ -61,7 +62,8 @@ async def _listed(lived: Lived, caller: str, address: str | None) -> set[UUID] |
     parts = urlsplit(address)
     assert parts.path == "/v1/items"
     async with lived.client(caller) as client:
-        return {UUID(one) for one in await ids(client, **dict(parse_qsl(parts.query, keep_blank_values=True)))}
+        asked: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
+        return {UUID(one) for one in await ids(client, **asked)}
 
 
 async def _ask(lived: Lived, caller: str, path: str, **params: str) -> dict[str, Any]:
