@@ -85,3 +85,10 @@ def test_every_word_is_there_in_both_languages() -> None:
         used |= set(re.findall(r'\bt\("(\w+)"', path.read_text(encoding="utf-8")))
     assert used
     assert used <= words.keys()
+    every = "".join(path.read_text(encoding="utf-8") for path in OWN.glob("*.js") if path.name != "i18n.js")
+    spoken = (
+        used
+        | set(re.findall(r'"(\w+)"', every))
+        | {f"light_{lamp}" for lamp in ("red", "yellow", "blue", "green", "grey")}
+    )
+    assert words.keys() - spoken == set()
