@@ -98,6 +98,12 @@ class Marks:
                 for found in _mark(history, name, row_key(table, row), row, cited):
                     yield found
 
+    async def rest(self) -> AsyncIterator[Finding]:
+        """Rows of no item: the verifier misses the event that told them."""
+        for table, grouped in self._tables:
+            for row in await grouped.rest():
+                yield finding("child_mark_mismatch", row["item_id"], None, f"{table.__tablename__}: no events")
+
 
 def _marks(table: Any) -> str:
     more = ["changed_seq", *(("cycle", "target_kind", "cited") if table.__tablename__ == "evidence" else ())]

@@ -61,6 +61,10 @@ class History:
     item_id: UUID
     steps: list[Step] = field(default_factory=list)
     rows: dict[Place, tuple[int, bool]] = field(default_factory=dict)
+    codes_from: int | None = None
+    """The first event that told columns: before it there was no past to be kept."""
+    born: dict[Place, str] = field(default_factory=dict)
+    outcomes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     whole: bool = False
     """Told from the first event on; items from before events told the row are known from later on only."""
 
@@ -84,10 +88,16 @@ def history_of(item_id: UUID, events: Sequence[Row]) -> History:
         if not made.steps:
             made.whole = event["seq"] == 1 and SET in fields
             reading.row = dict(_FIRST) if made.whole else {}
+        if made.codes_from is None and SET in fields:
+            made.codes_from = event["seq"]
         undisclosed = frozenset(_object(body.get("pay"))) - fields.keys()
         reading.apply(event["type"], fields, undisclosed)
         for table, key, digest in _told_rows(fields):
             made.rows[table, key] = (event["seq"], digest is not None)
+            made.born.setdefault((table, key), told(event["at"]))
+        outcome = _object(fields.get("outcome"))
+        if "id" in outcome:
+            made.outcomes[str(outcome["id"])] = outcome
         state = body.get("to")
         step = Step(event["seq"], told(event["at"]), event["type"], state, dict(reading.row), reading.persons(),
                     frozenset(_mentions(fields)), "title" in fields or "title" in undisclosed)  # fmt: skip

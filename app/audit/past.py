@@ -65,11 +65,13 @@ class Past:
 
 def _first(history: History, versions: Sequence[Mapping[str, Any]]) -> int:
     """The version the past begins with: the first, or for an item from before there was a past, the one it had then."""
-    if history.whole or not versions:
+    if history.whole:
         return 1
-    told = next((step.seq for step in history.steps if "cycle" in step.row or step.row), None)
+    if history.codes_from is None and history.deleted_at is not None:
+        return history.steps[-1].seq  # it was gone before there was a past to be kept
+    told = history.codes_from
     latest = history.steps[-1].seq if told is None else max(told - 1, 1)
-    return min(int(versions[0]["version"]), latest)
+    return min(int(versions[0]["version"]) if versions else latest, latest)
 
 
 def _versions(history: History, versions: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import IO, Final
 
 from app.audit import beside, files, log, redactions
 from app.audit.findings import finding
+from app.audit.gone import Gone
 from app.audit.grouped import Grouped
 from app.audit.history import EVENTS, history_of
 from app.audit.past import Past
@@ -63,16 +64,16 @@ class Audit:
             yield finding("weakened", None, None, said)
 
     async def _items(self, snapshot: Snapshot) -> AsyncIterator[Finding]:
-        past, marks = Past(snapshot), beside.Marks(snapshot)
+        parts = (Past(snapshot), Gone(snapshot), beside.Marks(snapshot))
         async for item_id, events in Grouped(snapshot, EVENTS).groups():
             self.step()
             history = history_of(item_id, events)
-            async for one in past.check(history):
+            for part in parts:
+                async for one in part.check(history):
+                    yield one
+        for part in parts:
+            async for one in part.rest():
                 yield one
-            async for one in marks.check(history):
-                yield one
-        async for one in past.rest():
-            yield one
 
 
 def _add(report: Report, one: Finding) -> None:

@@ -161,6 +161,9 @@ async def worked_on(world: World) -> None:
     report = {"content": "已开工", "reported_on": today, "assessment": "basically_done", "measure_id": measure}
     await head.post(f"{place}/progress", report)
     await head.post(f"{place}/outcomes", {"kind": "institution", "name": "管理办法"})
+    saved = {"kind": "saved_funds", "name": "节约资金", "amount_fen": 120_000}
+    gone = await head.post(f"{place}/outcomes", saved)
+    await head.send("DELETE", f"{place}/outcomes/{gone['id']}", None)
     leaders = {"from_person_id": world.made.people["leader"], "to_person_id": world.made.people["leader_2"]}
     office = await world.as_("supervision_office")
     await office.act(item["id"], "hand_over", {"role": "accountable_leader", **leaders, "on": today})

@@ -43,16 +43,6 @@ async def test_an_old_ledger_is_migrated_sealed_and_without_a_finding(empty_data
         report = await audited(app, await newest(app), files=False)
     assert items >= 10
     assert untold >= items, "the dump is of before items told their whole row"
-    import collections
-
-    print(
-        "CNT",
-        collections.Counter(
-            (f.code, (f.expected or "").split(" ")[0][:50], (f.actual or "").split(" ")[0][:40])
-            for f in report.findings
-        ),
-    )
-    print("EX", [f for f in report.findings if f.code != "fold_mismatch"][:3])
     assert report.findings == []
     assert report.verdict is Verdict.VERIFIED, report.reason
     assert report.counts["events"] > 100

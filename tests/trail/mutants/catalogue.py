@@ -70,6 +70,8 @@ TABLES = (
     Table("item_text", BESIDE, "item_id"),
     Table("item_unit_span", BESIDE, "item_id"),
     Table("item_person_span", BESIDE, "item_id"),
+    Table("item_gone", BESIDE, "item_id"),
+    Table("outcome_gone", BESIDE, "item_id"),
     Table("item", BESIDE, "id"),
     Table("item_unit", BESIDE, "item_id"),
     Table("item_person", BESIDE, "item_id"),
