@@ -8,7 +8,7 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint audit mutants crash lin model faults clients browser listeners bench openapi docs lock clean
+.PHONY: help run test fuzz check lint audit mutants crash lin model faults clients chromium browser listeners bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: $(STAMP) ## 启动（内置数据库、演示数据）serve with embedded PostgreSQL and demo data; PORT, RECTIFY_VAR, DATABASE_URL
 	@exec $(BIN)/rectify serve --demo
 
-test: $(STAMP) ## 运行测试 run every test on a real PostgreSQL
+test: $(STAMP) chromium ## 运行测试 run every test on a real PostgreSQL
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
 fuzz: $(STAMP) ## 全量模糊测试 fuzz with more than 100,000 requests; RECTIFY_TEST_SEED=… replays a run
@@ -66,8 +66,14 @@ mutants: $(STAMP) ## 篡改与诚实历史 10,000 forgeries and 100 honest lives
 	RECTIFY_TEST_MUTANTS_SEED=$(SEED) RECTIFY_TEST_HONEST_SEED=$(SEED) \
 	$(BIN)/python -m pytest -n auto -rP --show-capture=stdout tests/trail/mutants tests/trail/test_honest.py
 
-browser: $(STAMP) ## 在浏览器里试看板 install Chromium where it is missing, test the pages (Debian, root)
-	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q chromium fonts-noto-cjk; }
+# The pages are tested in Debian's Chromium; where it cannot be installed, those tests are skipped and say so.
+chromium:
+	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { echo "安装 Chromium installing Chromium for the tests of the pages"; \
+	    apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } || \
+	  echo "装不上，页面测试将跳过 it cannot be installed: the tests of the pages are skipped"
+
+browser: $(STAMP) chromium ## 在浏览器里试看板 install Chromium where it is missing, test the pages (Debian, root)
 	$(BIN)/python -m pytest tests/browser
 
 listeners: $(STAMP) ## 一千个听者 a thousand idle listeners to the event stream
@@ -75,6 +81,7 @@ listeners: $(STAMP) ## 一千个听者 a thousand idle listeners to the event st
 
 bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench --figures
 
 openapi: $(STAMP) ## 生成 openapi/openapi.json write the committed API description
 	$(BIN)/rectify openapi

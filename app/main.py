@@ -88,10 +88,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     app.state.works = works
     app.state.telemetry = telemetry
     app.state.seal_lag = math.nan
-    telemetry.watch("stream_listeners", "open event streams", lambda: app.state.watch.listeners)
-    telemetry.watch(
-        "seal_lag_seconds", "age of the oldest event without a signed checkpoint", lambda: app.state.seal_lag
-    )
+    _offer_gauges(app)
     app.state.throttle = Throttle()
     app.state.figures = Fresh()
     # Until the database has said which keys are in force, nobody can be recognised: see _hold_keys.
@@ -106,6 +103,12 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     assert_routes_guarded(app)
     require_operation_ids(app.routes)
     return app
+
+
+def _offer_gauges(app: FastAPI) -> None:
+    watch = app.state.telemetry.watch
+    watch("seal_lag_seconds", "age of the oldest event without a signed checkpoint", lambda: app.state.seal_lag)
+    watch("stream_listeners", "open event streams", lambda: app.state.watch.listeners)
 
 
 @asynccontextmanager

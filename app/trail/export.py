@@ -177,7 +177,12 @@ class Export:
 
     def _event(self, row: Row, proof: list[bytes] | None = None) -> dict[str, Any]:
         said = _members(dict(zip(row["fields"] or (), row["said"] or (), strict=True)))
-        line: dict[str, Any] = {"t": "event", "pos": told(row["position"]), "body": row["body"], "row": _projections(row)}
+        line: dict[str, Any] = {
+            "t": "event",
+            "pos": told(row["position"]),
+            "body": row["body"],
+            "row": _projections(row),
+        }
         withheld = sorted(self._withheld(said))
         if withheld:
             line["withheld"] = withheld

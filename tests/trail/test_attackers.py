@@ -132,8 +132,9 @@ async def transplanted(scene: Scene) -> None:
     """An approval of one item given to another: the columns say so, and so does the body, hashed anew."""
     history, one = await scene.step("item.plan_approved")
     one.body["subject"]["id"] = scene.other
-    sql = "UPDATE event SET subject_id = $2, seq = 2000000 WHERE id = $1"
-    await scene.forger.connection.execute(sql, one.id, UUID(scene.other))
+    await scene.forger.connection.execute(
+        "UPDATE event SET subject_id = $2, seq = 2000000 WHERE id = $1", one.id, UUID(scene.other)
+    )
     await scene.forger.rechain(history)
 
 

@@ -36,13 +36,13 @@ async def page(request: Request) -> Response:
 
 
 @router.get(
-    "/board/{name}", include_in_schema=False, response_class=Response, responses={200: {"content": {"*/*": {}}}}
+    "/board/{file}", include_in_schema=False, response_class=Response, responses={200: {"content": {"*/*": {}}}}
 )
-async def file(request: Request, name: str) -> Response:
+async def one_file(request: Request, file: str) -> Response:
     """Revalidated on every load, so that a new version of the service is seen at once."""
-    if name not in NAMES:
+    if file not in NAMES:
         raise Problem("not_found")
-    return await _sent(request, name)
+    return await _sent(request, file)
 
 
 async def _sent(request: Request, name: str) -> Response:

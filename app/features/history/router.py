@@ -107,7 +107,7 @@ async def list_events(request: Request, actor: Reading, query: Annotated[schemas
     "/events/stream",
     operation_id="streamEvents",
     tags=_HISTORY,
-    summary="实时变更流（SSE）· The live stream of events",
+    summary="实时变更流（SSE） · The live stream of events",
     response_class=stream.Described,
     responses={**stream.DESCRIBED, **problem_responses("too_many_requests", "unavailable", "in_recovery")},
 )

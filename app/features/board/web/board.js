@@ -3,7 +3,7 @@ import * as charts from "./charts.js";
 import { now } from "./api.js";
 import { fill, h, lamp } from "./dom.js";
 import { clockTime, count, language, money, say, t } from "./i18n.js";
-import { unitName } from "./names.js";
+import { formula, unitName } from "./names.js";
 
 const LAMPS = [["red", "red"], ["yellow", "yellow"], ["blue", "blue"], ["green", "green"], ["none", "grey"]];
 const TONES = { closed: "done", in_progress: "open", sustaining: "sustain", overdue_open: "late" };
@@ -23,7 +23,7 @@ function linked(address, attributes, ...children) {
 
 function tile(code, label, value, address, note) {
   return h("li", {},
-    linked(address, { class: `tile tone-${TONES[code] ?? "plain"}`, "data-metric": code },
+    linked(address, { class: `tile tone-${TONES[code] ?? "plain"}`, "data-metric": code, title: formula(code) },
       h("span", { class: "tile-label" }, label),
       h("span", { class: "tile-value" }, value),
       h("span", { class: "tile-note" }, note ?? "")));
@@ -85,7 +85,7 @@ function rates(told) {
   if (first) {
     requestAnimationFrame(() => chart.isConnected && charts.draw(chart, charts.gauge(first.percent === null ? null : Number(first.percent)), say(first.label)));
     const arc = h("div", { class: "gauge" }, chart,
-      linked(listOf(first.drill.numerator), { class: "gauge-text", "data-metric": first.metric },
+      linked(listOf(first.drill.numerator), { class: "gauge-text", "data-metric": first.metric, title: formula(first.metric) },
         h("strong", {}, percent(first)), h("span", {}, say(first.label)),
         h("small", {}, first.suppressed ? t("few") : `${count(first.numerator)} / ${count(first.denominator)}`)));
     made.append(h("div", { class: "rates-body" }, arc, h("ul", { class: "rates" }, rows.slice(1).map(rate))));
@@ -95,7 +95,7 @@ function rates(told) {
 
 function rate(one) {
   const width = one.percent === null ? 0 : Math.min(Number(one.percent), 100);
-  const title = one.suppressed ? t("few") : `${count(one.numerator)} / ${count(one.denominator)}`;
+  const title = one.suppressed ? t("few") : `${count(one.numerator)} / ${count(one.denominator)}  ${formula(one.metric) ?? ""}`;
   return h("li", {},
     linked(listOf(one.drill.numerator), { class: "rate", "data-metric": one.metric, title },
       h("span", { class: "rate-label" }, say(one.label)),

@@ -1,8 +1,8 @@
 // A list of items: the one behind a figure, or any other the filters describe. The address says all of it.
 import { get } from "./api.js";
 import { fill, h, lamp } from "./dom.js";
-import { count, day, english, t } from "./i18n.js";
-import { choices, label, sourceName, unitName, valuesOf } from "./names.js";
+import { count, day, english, moment, t } from "./i18n.js";
+import { categoryName, choices, label, ledgerName, metricName, sourceName, unitName, valuesOf } from "./names.js";
 
 const PAGE = 50;
 const SORTS = [["due_on", "by_due"], ["-updated_at", "by_updated"], ["-registered_at", "by_registered"], ["number", "by_number"]];
@@ -44,6 +44,15 @@ function filters(query) {
         SORTS.map(([value, key]) => h("option", { value, selected: value === (query.get("sort") ?? "due_on") }, t(key))))));
 }
 
+const NAMED = {
+  unit_id: "unit", unit_subtree: "unit", lead_unit_id: "lead_unit", responsible_unit_id: "responsible_unit", ledger_id: "ledger",
+  category: "category", severity: "severity", mode: "mode", source_type: "source", period_from: "from", period_to: "to", as_of: "as_of",
+};
+const TOLD = {
+  unit_id: unitName, unit_subtree: unitName, responsible_unit_id: unitName, ledger_id: ledgerName, category: categoryName,
+  severity: (value) => label("severity", value), mode: (value) => label("mode", value), period_from: day, period_to: day, as_of: moment,
+};
+
 // Filters that have no field of their own came with a figure; each can be taken off.
 function chips(query) {
   const rest = [...query].filter(([name]) => !OWN.has(name));
@@ -57,11 +66,11 @@ function chips(query) {
 function told(name, value) {
   if (name === "set") {
     const [metric, part] = value.split(".");
-    return `${t("set")}：${metric} · ${t(part === "denominator" ? "denominator" : "numerator")}`;
+    return `${t("set")}：${metricName(metric)} · ${t(part === "denominator" ? "denominator" : "numerator")}`;
   }
-  if (name.endsWith("unit_id") || name === "unit_subtree") return unitName(value);
-  if (name === "overdue") return t("light_red");
-  return `${name} ${value}`;
+  const text = NAMED[name] ? t(NAMED[name]) : name;
+  if (name === "without") return `${t("no_key")}：${value.split(",").map((one) => (NAMED[one] ? t(NAMED[one]) : one)).join("、")}`;
+  return `${text}：${TOLD[name]?.(value) ?? value}`;
 }
 
 export const stateChip = (state) => h("span", { class: `chip-state state-${state}` }, label("state", state));
