@@ -169,9 +169,10 @@ class _Reading:
         leaders = self.row.get("accountable_leader_ids")
         if self.blurred or not all(name in self.row for name in columns) or not isinstance(leaders, list):
             return None
-        named = {self.row[name] for name in columns[:3]} | {str(leader) for leader in leaders}
-        named |= {person for person, cycle in self.measures.values() if cycle == self.row["cycle"]}
-        if _UNREADABLE in named:
+        # A list, since a forger's value need not be one that a set can hold.
+        named = [*(self.row[name] for name in columns[:3]), *leaders]
+        named += [person for person, cycle in self.measures.values() if cycle == self.row["cycle"]]
+        if any(person is _UNREADABLE for person in named):
             return None
         return frozenset(str(person) for person in named if person is not None)
 
