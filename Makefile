@@ -8,7 +8,7 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint audit crash lin model faults clients chromium browser listeners bench openapi docs lock clean
+.PHONY: help run test fuzz check lint audit mutants crash lin model faults clients chromium browser listeners bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ faults: $(STAMP) ## 故障演练 outages, full disks, slow clients, rolling rest
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)
 
+mutants: $(STAMP) ## 篡改与诚实历史 10,000 forgeries and 100 honest lives for `rectify audit` (MUTANTS, HONEST, SEED)
+	RECTIFY_TEST_MUTANTS=$(or $(MUTANTS),10000) RECTIFY_TEST_HONEST=$(or $(HONEST),100) \
+	RECTIFY_TEST_MUTANTS_SEED=$(SEED) RECTIFY_TEST_HONEST_SEED=$(SEED) \
+	$(BIN)/python -m pytest -n auto -rP --show-capture=stdout tests/trail/mutants tests/trail/test_honest.py
+
 # The pages are tested in Debian's Chromium; where it cannot be installed, those tests are skipped and say so.
 chromium:
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
@@ -76,6 +81,7 @@ listeners: $(STAMP) ## 一千个听者 a thousand idle listeners to the event st
 
 bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench --figures
 
 openapi: $(STAMP) ## 生成 openapi/openapi.json write the committed API description
 	$(BIN)/rectify openapi

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr, ValidationError
 
-from app import cli_trail
+from app import cli_export, cli_trail
 from app.cli_keys import keys_commands
 from app.settings import Settings
 
@@ -86,6 +86,16 @@ def _database(settings: Settings, *, migrated: bool) -> Iterator[Settings]:
         yield settings.model_copy(update=urls)
     finally:
         embedded.stop()
+
+
+@contextmanager
+def _opened() -> Iterator[Settings]:
+    """For commands that look at what is there."""
+    with _database(_settings(), migrated=False) as ready:
+        yield ready
+
+
+cli_export.register(cli, _opened)
 
 
 @cli.command()

@@ -18,7 +18,7 @@ from pathlib import Path
 import asyncpg
 
 from app.core import embedded_postgres, migrate
-from bench import load, replay
+from bench import load, replay, verify
 from bench.cells import Bench, Options, Row
 from bench.figures import Figures
 from bench.seed import World, fill
@@ -90,6 +90,10 @@ def show(rows: list[Row], options: Options) -> None:
         f"{load.CONNECTIONS} connections, 1 worker, client {load.tool()}, {os.cpu_count()} cores, "
         + ", ".join(f"{name} {found}" for name, found in names)
     )
+    print_table(rows)
+
+
+def print_table(rows: list[Row]) -> None:
     print("\n| figure | goal | measured | | p99/p50 | CPU µs/request | refused |\n|---|---|---|---|---|---|---|")
     for row in rows:
         met = "" if row.met is None else ("met" if row.met else "MISSED")
@@ -106,9 +110,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--smoke", action="store_true", help="tiny: proves that everything runs, measures nothing")
     parser.add_argument("--figures", action="store_true", help="the board and statistics, over items with long lives")
+    parser.add_argument("what", nargs="?", choices=["verify"], help="the offline verifier instead of the service")
+    parser.add_argument("--events", type=int, default=100_000, help="length of the history that is verified")
     given = parser.parse_args()
     options = Options(given.items, given.rounds, given.seconds, given.seed)
     options = SMOKE if given.smoke else options
+    if given.what == "verify":
+        print_table(verify.rows(2000 if given.smoke else given.events, options.rounds, options.seed))
+        return
     if given.figures:
         show(run_figures(options), options)
         return

@@ -196,6 +196,12 @@ CATALOGUE: Mapping[str, Kind] = {
         "其他记录正在使用它。可以停用，历史记录予以保留。",
         "Other records use it. Deactivate it instead; history is kept.",
     ),
+    "not_sealed_yet": _kind(
+        409, "历史尚未封存", "Nothing is sealed yet",
+        "还没有签名检查点可供证明。封存承诺在一分钟内完成，请稍后再试；若持续如此，请管理员查看后台任务。",
+        "There is no signed checkpoint to prove anything by. Sealing takes a minute at most: try again; if it stays so, "
+        "have the background worker looked at.",
+    ),
     "last_administrator": _kind(
         409, "不能移除最后一名管理员", "The last administrator cannot be removed",
         "每类管理员至少保留一名有效人员，请先任命接替者。",

@@ -41,10 +41,14 @@ class Part(LabelledEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """A set of items; where its grain is not the item, `value` is how much each of them counts."""
+    """A set of items; where its grain is not the item, `value` is how much each of them counts.
+
+    `column` is the same value as a column of the metric's join.
+    """
 
     of: Condition
     value: Condition | None = None
+    column: str | None = None
 
     def condition(self, terms: Terms) -> str:
         """What counts nothing is not among the counted."""
@@ -54,7 +58,7 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`formula` says it in words; without a denominator the figure is a count."""
+    """`formula` says it in words; without a denominator the figure is a count; `join` looks values up once an item."""
 
     code: str
     label: Text
@@ -64,6 +68,7 @@ class Metric:
     grain: Grain = Grain.PROBLEM
     basis: Basis = Basis.INSTANT
     version: int = 1
+    join: str = ""
 
     def counting(self, part: Part) -> Counting | None:
         return self.numerator if part is Part.NUMERATOR else self.denominator
@@ -134,11 +139,13 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("return_rate", Text("退回率", "Returned reports"),
            Text("被退回的销号申请 ÷ 销号申请（撤回的不算退回）",
                 "completion reports returned ÷ completion reports; a withdrawn one is not returned"),
-           Counting(_s.due_base, _s.returns), Counting(_s.due_base, _s.submissions), Grain.SUBMISSION),
+           Counting(_s.due_base, _s.returns, "returned.reports"), Counting(_s.due_base, _s.submissions),
+           Grain.SUBMISSION, join=_s.RETURNED),
     Metric("satisfaction_rate", Text("满意率", "Satisfaction"),
            Text("满意与基本满意票 ÷ 有效票（满意、基本满意、不满意），按各事项当前销号申请的测评",
                 "satisfied and basically satisfied ÷ valid ballots, of the surveys on each item's current completion report"),
-           Counting(_s.due_base, _s.ballots_satisfied), Counting(_s.due_base, _s.ballots_valid), Grain.BALLOT),
+           Counting(_s.due_base, _s.ballots_satisfied, "ballots.satisfied"),
+           Counting(_s.due_base, _s.ballots_valid, "ballots.valid"), Grain.BALLOT, join=_s.BALLOTS),
     _share("gate_waiver_rate", "满意度豁免率", "Satisfaction waived",
            ("销号时群众满意关豁免 ÷ 已销号", "closed with the gate of satisfaction waived ÷ closed out"),
            _s.satisfaction_waived, _s.closed),

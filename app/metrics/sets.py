@@ -146,17 +146,17 @@ def registered_within(t: Terms) -> str:
     return _within("i.registered_at", t)
 
 
-def _earlier_closing(condition: str) -> str:
-    """A cycle that is over: `c` is what was frozen of it."""
+def _earlier_closing(t: Terms, condition: str) -> str:
+    """A cycle that is over, closed in the period: `c` is what was frozen of it, and the item was written since."""
     return (
-        f"(i.cycle > 1 AND EXISTS (SELECT FROM item_cycle c WHERE c.item_id = i.id AND c.cycle < i.cycle"
-        f" AND {condition}))"
+        f"(i.cycle > 1 AND i.updated_at >= {t.start} AND EXISTS (SELECT FROM item_cycle c WHERE c.item_id = i.id"
+        f" AND c.cycle < i.cycle AND {_within('c.closed_at', t)} AND {condition}))"
     )
 
 
 def closed_within(t: Terms) -> str:
     now = f"(i.state = 'closed' AND {_within('i.closed_at', t)})"
-    return f"({now} OR {_earlier_closing(_within('c.closed_at', t))})"
+    return f"({now} OR {_earlier_closing(t, 'true')})"
 
 
 def closings_within(t: Terms) -> str:
@@ -170,16 +170,18 @@ def closings_within(t: Terms) -> str:
 
 
 _REOPENING = (
-    "SELECT r.valid_from FROM item_version r WHERE r.item_id = i.id AND r.version <= i.version AND r.cycle = {cycle}"
-    " ORDER BY r.version LIMIT 1"
+    "SELECT r.valid_from FROM item_version r WHERE r.item_id = i.id AND r.cycle > 1 AND r.cycle = {cycle}"
+    " AND r.version <= i.version ORDER BY r.version LIMIT 1"
 )
 """The moment a cycle after the first began."""
 
 
 def reopened_within(t: Terms) -> str:
+    """A cycle after the first began in the period: the first version of it lies there."""
+    began = _REOPENING.format(cycle="again.cycle")
     return (
         f"(i.cycle > 1 AND i.updated_at >= {t.start} AND EXISTS (SELECT FROM generate_series(2, i.cycle) AS again(cycle)"
-        f" WHERE {_within('(' + _REOPENING.format(cycle='again.cycle') + ')', t)}))"
+        f" CROSS JOIN LATERAL ({began}) AS began WHERE {_within('began.valid_from', t)}))"
     )
 
 
@@ -208,14 +210,6 @@ def carried_since_new_year(t: Terms) -> str:
     return f"{due_base(t)} AND i.registered_at < {t.end} AND (i.registered_at >= {t.year} OR {_open_at(t.year)})"
 
 
-def _first_closing(t: Terms) -> str:
-    return _within("c.closed_at", t) + " AND c.cycle = 1"
-
-
-def _again(t: Terms) -> str:
-    return _within("c.closed_at", t) + " AND c.cycle > 1"
-
-
 def _came_back() -> str:
     """Within twelve months by the calendar of China, counted from the closing."""
     after_a_year = f"((c.closed_at AT TIME ZONE {BEIJING}) + interval '12 months') AT TIME ZONE {BEIJING}"
@@ -224,20 +218,20 @@ def _came_back() -> str:
 
 def first_cohort(t: Terms) -> str:
     now = f"(i.state = 'closed' AND i.cycle = 1 AND {_within('i.closed_at', t)})"
-    return f"({now} OR {_earlier_closing(_first_closing(t))})"
+    return f"({now} OR {_earlier_closing(t, 'c.cycle = 1')})"
 
 
 def first_rebounds(t: Terms) -> str:
-    return _earlier_closing(f"{_first_closing(t)} AND {_came_back()}")
+    return _earlier_closing(t, f"c.cycle = 1 AND {_came_back()}")
 
 
 def later_cohort(t: Terms) -> str:
     now = f"(i.state = 'closed' AND i.cycle > 1 AND {_within('i.closed_at', t)})"
-    return f"({now} OR {_earlier_closing(_again(t))})"
+    return f"({now} OR {_earlier_closing(t, 'c.cycle > 1')})"
 
 
 def later_rebounds(t: Terms) -> str:
-    return _earlier_closing(f"{_again(t)} AND {_came_back()}")
+    return _earlier_closing(t, f"c.cycle > 1 AND {_came_back()}")
 
 
 def measures_total(_: Terms) -> str:
@@ -285,28 +279,35 @@ def returns(_: Terms) -> str:
         " AND n.submission_no <= i.submission_no AND n.cycle = s.cycle)"
     )
     back = f"(s.submission_no = i.submission_no AND s.cycle = i.cycle AND {_NOT_CLOSE_OUT})"
-    counted = (
-        "(SELECT count(*)::int FROM submission s WHERE s.item_id = i.id AND s.submission_no <= i.submission_no"
+    few = f"(i.submission_no > 1 OR (i.submission_no = 1 AND i.cycle = 1 AND {_NOT_CLOSE_OUT}))"
+    return (
+        f"(SELECT count(*)::int FROM submission s WHERE {few} AND s.item_id = i.id AND s.submission_no <= i.submission_no"
         f" AND ({followed} OR {back}) AND {_judged('s.submission_no')})"
     )
-    few = f"(i.submission_no > 1 OR (i.submission_no = 1 AND i.cycle = 1 AND {_NOT_CLOSE_OUT}))"
-    return f"(CASE WHEN {few} THEN {counted} ELSE 0 END)"
 
 
-def _ballots(counted: str) -> str:
-    return (
-        f"(CASE WHEN i.submission_no > 0 THEN (SELECT coalesce(sum({counted}), 0)::int FROM survey s"
-        " WHERE s.item_id = i.id AND s.submission_no = i.submission_no AND s.cycle = i.cycle"
-        " AND s.changed_seq <= i.version) ELSE 0 END)"
-    )
+_SATISFIED = "s.satisfied + s.basically_satisfied"
+_VALID = f"{_SATISFIED} + s.dissatisfied"
+_OF_SUBMISSION = (
+    "FROM survey s WHERE i.submission_no > 0 AND s.item_id = i.id AND s.submission_no = i.submission_no"
+    " AND s.cycle = i.cycle AND s.changed_seq <= i.version"
+)
 
 
 def ballots_satisfied(_: Terms) -> str:
-    return _ballots("s.satisfied + s.basically_satisfied")
+    return f"(SELECT coalesce(sum({_SATISFIED}), 0)::int {_OF_SUBMISSION})"
 
 
 def ballots_valid(_: Terms) -> str:
-    return _ballots("s.satisfied + s.basically_satisfied + s.dissatisfied")
+    return f"(SELECT coalesce(sum({_VALID}), 0)::int {_OF_SUBMISSION})"
+
+
+BALLOTS = (
+    f"CROSS JOIN LATERAL (SELECT coalesce(sum({_SATISFIED}), 0)::int AS satisfied, coalesce(sum({_VALID}), 0)::int AS valid"
+    f" {_OF_SUBMISSION}) ballots"
+)
+RETURNED = f"CROSS JOIN LATERAL {returns(Terms('', ''))} AS returned(reports)"
+"""Looked up once an item, where a figure needs a value in several places."""
 
 
 def satisfaction_waived(_: Terms) -> str:

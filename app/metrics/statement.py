@@ -90,11 +90,13 @@ def columns(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str], ...]:
             counting, name = metric.counting(part), f"{part[0]}{place}"
             if counting is None:
                 continue
-            of = f"FILTER (WHERE {counting.condition(TERMS)})"
+            condition = counting.condition(TERMS)
             if counting.value is not None:
-                found.append((name, f"coalesce(sum({counting.value(TERMS)}) {of}, 0)::bigint"))
-                name = f"{name}_items"
-            found.append((name, f"count(*) {of}"))
+                value = counting.column or counting.value(TERMS)
+                of = counting.of(TERMS)
+                found.append((name, f"coalesce(sum({value}) FILTER (WHERE {of}), 0)::bigint"))
+                name, condition = f"{name}_items", f"({of}) AND {value} > 0"
+            found.append((name, f"count(*) FILTER (WHERE {condition})"))
     return tuple(found)
 
 
@@ -106,7 +108,8 @@ def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, .
     """
     shares = any(metric.grain is Grain.UNIT_SHARE for metric in metrics)
     keys = [grouping.share if shares and grouping.share else grouping.key.format(light=LIGHT) for grouping in by]
-    joins = [domain.shares] * shares + [grouping.join for grouping in by if grouping.join]
+    joins = [domain.shares] * shares
+    joins += [grouping.join for grouping in by if grouping.join] + [metric.join for metric in metrics if metric.join]
     narrowed = [
         grouping.within[1].format(f"@f{domain.filters.index(grouping.within[0])}@")
         for grouping in by
@@ -156,10 +159,10 @@ def months_sql(domain: Domain) -> str:
     )
     within = f">= {t.start} AND {{0}} < {t.end}"
     began = (
-        "(SELECT r.valid_from FROM item_version r WHERE r.item_id = i.id AND r.version <= i.version"
-        " AND r.cycle = c.cycle + 1 ORDER BY r.version LIMIT 1)"
+        "(SELECT r.valid_from FROM item_version r WHERE r.item_id = i.id AND r.cycle > 1 AND r.cycle = c.cycle + 1"
+        " AND r.version <= i.version ORDER BY r.version LIMIT 1)"
     )
-    again = f"(SELECT i.id, {began} AS at FROM {cycles}) o"
+    again = f"(SELECT i.id, {began} AS at FROM {cycles} AND i.updated_at >= {t.start}) o"
     same = f"({is_closed} AND {_month('i.closed_at')} = {_month('c.closed_at')})"
     registered = (
         f"SELECT 'registered' AS kind, {_month('i.registered_at')} AS month, count(*) AS items FROM {source}"

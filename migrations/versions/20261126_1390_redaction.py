@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261126_1390"
-down_revision = "20261126_1370"
+down_revision = "20261126_1371"
 branch_labels = None
 depends_on = None
 

@@ -98,7 +98,7 @@ async def fight(prepared: Prepared, database: Clone, bout: Bout) -> Result:
             nemesis.cancel()
             with suppress(asyncio.CancelledError):
                 await nemesis
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)  # what was answered too early is committed by then
     history = await History.read(database.superuser_url, before)
     return Result(journal, history, [*consistent(history, journal), *violations(history, journal)])
 

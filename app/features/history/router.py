@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from app.access.actor import Actor
 from app.access.guarding import ItemReading, item_reading, permit
@@ -14,7 +15,7 @@ from app.access.permissions import Permission
 from app.core.http import Call, Reply, StrictRoute, call_of, respond
 from app.core.openapi import problem_responses
 from app.core.paging import cursor_for, page_links
-from app.features.history import queries, schemas, stream
+from app.features.history import bundle, queries, schemas, stream
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1")
 
@@ -30,6 +31,9 @@ LastEventId = Annotated[
     ),
 ]
 _HISTORY: Final[list[str | Enum]] = ["history"]
+_TRAIL: Final[list[str | Enum]] = ["trail"]
+NDJSON: Final = "application/x-ndjson"
+_BUNDLE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {NDJSON: {"schema": {"type": "string"}}}}}
 
 
 @router.get(
@@ -62,6 +66,25 @@ async def list_transitions(
     """The actions taken, oldest first: the same events, without those of measures, evidence and the like."""
     page = await queries.transitions(reading, query, cursor_for(reading.call, request.app.state.cursor_key))
     return respond(Reply(200, page, headers=page_links(reading.call, page.next_cursor)))
+
+
+@router.get(
+    "/trail/items/{item_id}/bundle",
+    operation_id="getItemBundle",
+    tags=_TRAIL,
+    summary="可离线核对的事项历史 · The history of an item as a file to check offline",
+    response_class=StreamingResponse,
+    responses={**_BUNDLE, **problem_responses("not_found", "not_sealed_yet")},
+)
+async def item_bundle(reading: ReadingItem) -> Response:
+    """For `rectify verify`: every event with its proof, what it said, and the item as it stands now, in rl-export/1.
+
+    What history tells nobody is left out and named. A restricted item is for those who may read its text: the bodies
+    that the proofs are made of name who acted.
+    """
+    file = await bundle.of(reading)
+    name = f'attachment; filename="{reading.item_id}.ndjson"'
+    return StreamingResponse(bundle.pieces(file), media_type=NDJSON, headers={"Content-Disposition": name})
 
 
 @router.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.core.errors import Text
@@ -32,6 +32,9 @@ SEALED_FIELDS: Final = SURVEYS | {"contact"}
 
 Whoever may know reads it at the gate or the objection itself; the reasons of a survey's verdict would give it away.
 """
+
+GUESSABLE: Final = frozenset({"survey", "objection"})
+"""Tables whose rows hold what is sealed and little else: their unsalted digests would let it be guessed."""
 
 _OBJECTS: Final[Mapping[str, Text]] = {
     "item": Text("事项", "Item"),
@@ -124,6 +127,10 @@ def _of_survey(evidence: object) -> bool:
     return isinstance(evidence, Mapping) and evidence.get("target_kind") == "survey"
 
 
+def _guessable(rows: object) -> bool:
+    return isinstance(rows, list) and any(entry[0] in GUESSABLE for entry in rows)
+
+
 def hide(fields: Mapping[str, Any], *, restricted: bool) -> tuple[dict[str, Any], list[str]]:
     """The fields with null for what is hidden, and the names of those; `restricted` leaves only the safe ones."""
     sealed = SEALED_FIELDS | SURVEY_REASONS if fields.keys() & SURVEYS else SEALED_FIELDS
@@ -131,9 +138,25 @@ def hide(fields: Mapping[str, Any], *, restricted: bool) -> tuple[dict[str, Any]
         sealed |= {"comment"}
     if _of_survey(fields.get("evidence")):
         sealed |= {"evidence"}
+    if _guessable(fields.get("rows")):
+        sealed |= {"rows"}
     hidden = sorted(
         name
         for name, value in fields.items()
         if value is not None and (name in sealed or (restricted and name not in SAFE_FIELDS))
     )
     return {name: None if name in hidden else value for name, value in fields.items()}, hidden
+
+
+class Sealing:
+    """What a bundle leaves out for everybody, as history does: how single people answered, how an objector is reached."""
+
+    def fields(self, said: Mapping[str, Any]) -> Sequence[str]:
+        return hide(said, restricted=False)[1]
+
+    def row(self, table: str, row: Mapping[str, Any]) -> bool:
+        return (
+            table in GUESSABLE
+            or (table == "gate_result" and row["gate"] == "people_satisfied")
+            or (table == "evidence" and _of_survey(row))
+        )

@@ -73,7 +73,7 @@ async def list_redactions(request: Request, _: Reading, query: Annotated[schemas
 
 
 @router.get(
-    "/{redaction_id}",
+    "/{redaction_id:uuid}",
     operation_id="getRedaction",
     tags=_TRAIL,
     summary="一件脱敏申请 · One redaction",

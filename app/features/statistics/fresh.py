@@ -18,7 +18,10 @@ from app.core import clock
 MAX_AGE: Final = 5.0
 """Seconds after which an answer is never given again."""
 AHEAD: Final = 2.0
-"""Seconds after which whoever asks is still answered at once, while the next answer is being made."""
+"""Seconds after which whoever asks is still answered at once, while the next answer is being made.
+
+Sooner for what takes long to make, so that the next answer is there before the last one may not be given any more.
+"""
 MOST: Final = 256
 
 log = structlog.get_logger(__name__)
@@ -28,6 +31,12 @@ log = structlog.get_logger(__name__)
 class _Entry:
     value: Any
     made: float
+    took: float
+
+    @property
+    def due(self) -> float:
+        """The age at which the next one is begun."""
+        return min(AHEAD, MAX_AGE - 1.5 * self.took)
 
 
 class Fresh:
@@ -47,7 +56,7 @@ class Fresh:
         age = MAX_AGE if entry is None else self._time() - entry.made
         if entry is not None and 0 <= age < MAX_AGE:
             self._kept.move_to_end(key)
-            if age >= AHEAD:
+            if age >= entry.due:
                 self._begin(key, make)
             return entry.value
         # Shielded: others wait for the same computation, which must not end with the one who asked first.
@@ -67,7 +76,7 @@ class Fresh:
             value = await make()
         finally:
             del self._coming[key]
-        self._kept[key] = _Entry(value, began)
+        self._kept[key] = _Entry(value, began, self._time() - began)
         self._kept.move_to_end(key)
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)

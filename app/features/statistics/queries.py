@@ -189,7 +189,7 @@ async def _trend(db: Database, view: Viewpoint, metrics: tuple[Metric, ...], mon
                 await _point(reader, view.ended(ended, as_of), Asked(metrics, (), days), month, min(ended, as_of))
             )
     return schemas.Trend(
-        as_of=as_of, generated_at=clock.now(), scope=view.scope, filters=dict(view.filters), points=points
+        as_of=as_of, generated_at=clock.now(), scope=view.scope, filters=dict(view.filters), series=points
     )
 
 

@@ -216,7 +216,7 @@ class TrendPoint(Out):
 class Trend(Envelope):
     """Oldest month first."""
 
-    points: list[TrendPoint]
+    series: list[TrendPoint]
 
 
 class MetricOut(Out):

@@ -11,7 +11,9 @@ from app.trail.proof.envelopes import ITEM_KIND, ZEROS
 from app.trail.proof.findings import Finding, Findings
 
 DELETED = "item.draft_deleted"
-"""The last event of an item that has no row any more."""
+"""The event after which an item has no row any more."""
+REDACTION = "item.redacted"
+"""What may still come after a deletion: words that a deleted draft once told can be taken out like any others."""
 BORN = {"item.drafted": "draft", "item.split_off": "registered"}
 """First events, and the state an item begins in."""
 SKEW = 5
@@ -55,8 +57,10 @@ class Rulebook:
 
     tables: dict[str, dict[str, list[tuple[frozenset[str], frozenset[str]]]]] = field(default_factory=dict)
     waiting: list[tuple[Step, Place]] = field(default_factory=list)
+    first: int | None = None
+    """The position of the first table: what a log recorded before it published any cannot be judged by it."""
 
-    def publish(self, told: dict[str, Any]) -> bool:
+    def publish(self, told: dict[str, Any], position: int | None) -> bool:
         """Takes a table in; False where it is not the one its hash names."""
         try:
             table, events, name = told["table"], told["events"], told["hash"]
@@ -68,6 +72,7 @@ class Rulebook:
         except (KeyError, TypeError):
             return False
         self.tables[name] = rows
+        self.first = position if self.first is None else self.first
         return True
 
     def judge(self, step: Step, place: Place) -> Finding | None:
@@ -85,10 +90,14 @@ class Rulebook:
         for step, place in self.waiting:
             table = self.tables.get(step.rules)
             if table is None:
-                found.add(Finding("rules_unknown", *place, "a published table of transitions", step.rules))
+                if not self._before_any(place):
+                    found.add(Finding("rules_unknown", *place, "a published table of transitions", step.rules))
             elif (finding := _judge_item(step, place, table)) is not None:
                 found.add(finding)
         self.waiting.clear()
+
+    def _before_any(self, place: Place) -> bool:
+        return self.first is not None and place.position is not None and place.position < self.first
 
 
 def _judge_item(

@@ -115,7 +115,7 @@ class Deep:
             self.found.add(Finding("envelope_invalid", *place, "fields of an item", event.type))
 
     def _own(self, event: Content, fields: dict[str, Any], place: Place) -> None:
-        if event.type == "rules.published" and not self.rulebook.publish(fields):
+        if event.type == "rules.published" and not self.rulebook.publish(fields, place.position):
             self.found.add(Finding("rules_unknown", *place, str(fields.get("hash")), "another table"))
         self.told.append((event.type, place.subject, fields))
 

@@ -12,6 +12,8 @@ from app.trail.proof.chains import Link
 
 CODES_TOLD = "set"
 ROWS_TOLD = "rows"
+ASKED_FOR = "deadline"
+"""A field of older events that says what was asked for, which is not what the column of that name holds."""
 TOLD_WORDS = frozenset({
     "title", "description", "source_document", "source_document_no", "source_quote", "source_path", "source_fields",
     "external_system", "external_id", "major_basis", "goal", "root_cause", "remarks", "deadline", "progress_latest",
@@ -52,6 +54,8 @@ class Folded:
     rows: dict[tuple[str, str], str | None] = field(default_factory=dict)
     rows_whole: bool = True
     created_at: str = ""
+    codes: bool = False
+    """Whether an event has told columns yet: before the first one, fields say what was asked for."""
 
     def begin(self, at: str, fields: Iterable[str]) -> None:
         """Takes the time of the first event, and from its fields whether it is of the kind that tells everything."""
@@ -65,7 +69,8 @@ class Folded:
         codes = told.get(CODES_TOLD)
         if isinstance(codes, dict):
             self.columns.update(codes)
-        for name in TOLD_WORDS & told.keys():
+            self.codes = True
+        for name in TOLD_WORDS & told.keys() - (set() if self.codes else {ASKED_FOR}):
             self.columns[name] = told[name]
             self.unknown.discard(name)
         for entry in told.get(ROWS_TOLD, ()):

@@ -14,7 +14,7 @@ EXPORT_FORMAT = "rl-export/1"
 EVENT_BEGINS = b'{"body":"'
 ITEM_BEGINS = b'{"row":{'
 CHILD_BEGINS = b'{"item":"'
-_MEMBERS: dict[str, tuple[str, ...]] = {
+MEMBERS: dict[str, tuple[str, ...]] = {
     "header": ("at", "format", "log", "made_by", "scope", "size"),
     "key": ("added_at", "fingerprint", "id", "name", "retired_at", "vkey"),
     "event": ("body", "pos", "row", "say"),
@@ -24,6 +24,7 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
     "subject": ("hash", "id", "kind", "seq"),
     "end": ("events", "lines", "sha256"),
 }
+"""The members of each kind of line, beside `t`."""
 _MAY = {"event": {"proof", "withheld"}}
 _COLUMNS_BESIDE = frozenset({"actor", "at", "hash", "id", "kind", "seq", "subject", "type"})
 
@@ -70,10 +71,10 @@ def read_line(line: bytes, *, exact: bool = True) -> dict[str, Any]:
         raise Malformed("a line does not end")
     document = parse_canonical(line[:-1]) if exact else parse_json(line)
     kind = document.get("t") if isinstance(document, dict) else None
-    if kind not in _MEMBERS:
+    if kind not in MEMBERS:
         raise Malformed("a line of no known kind")
     members = document.keys() - {"t"}
-    if not set(_MEMBERS[kind]) <= members <= set(_MEMBERS[kind]) | _MAY.get(kind, set()):
+    if not set(MEMBERS[kind]) <= members <= set(MEMBERS[kind]) | _MAY.get(kind, set()):
         raise Malformed(f"not the members of a {kind} line")
     if not _SHAPES[kind](document):
         raise Malformed(f"not a {kind} line")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from app.trail.proof.findings import CODES, FINDINGS_KEPT, Finding, Held, Report, Verdict
 
@@ -27,8 +27,8 @@ _COUNTED = {
 }
 
 
-def told_in_words(report: Report) -> Iterator[str]:
-    """Line by line: the verdict, what was looked at, what vouches for it, and every finding."""
+def told_in_words(report: Report, codes: Mapping[str, tuple[str, str]] = CODES) -> Iterator[str]:
+    """Line by line: the verdict, what was looked at, what vouches for it, and every finding; `codes` name those."""
     zh, en = VERDICTS[report.verdict]
     yield f"{report.verdict.name}: {zh} · {en}"
     if report.reason is not None:
@@ -43,7 +43,7 @@ def told_in_words(report: Report) -> Iterator[str]:
         yield f"最新检查点 newest checkpoint: {report.checkpoint['size']} {root}"
     yield from map(_note, report.notes)
     yield from _reach(report)
-    yield from map(_finding, report.findings)
+    yield from (_finding(one, *codes[one.code]) for one in report.findings)
     if (left := sum(report.found.values()) - len(report.findings)) > 0:
         yield f"另有 {left} 项未列出（至多列 {FINDINGS_KEPT} 项） and {left} more that are not listed"
 
@@ -69,8 +69,7 @@ def _reach(report: Report) -> Iterator[str]:
         yield f"内容按 1% 抽查（--sample-seed {seed}），--strict 全查 content was sampled, --strict looks at all"
 
 
-def _finding(finding: Finding) -> str:
-    zh, en = CODES[finding.code]
+def _finding(finding: Finding, zh: str, en: str) -> str:
     where = [
         f"{name} {value}"
         for name, value in (

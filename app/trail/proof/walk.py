@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from app.trail.proof.canon import is_canonical, parse_json
-from app.trail.proof.chains import DELETED, SKEW, UNBORN, Link, Place, Rulebook, Step
+from app.trail.proof.chains import DELETED, REDACTION, SKEW, UNBORN, Link, Place, Rulebook, Step
 from app.trail.proof.deep import ALWAYS_WHOLE, Deep
 from app.trail.proof.envelopes import (
     ITEM_KIND,
@@ -116,7 +116,7 @@ class Walk:
         head = self.heads.get(subject)
         number, last, since, state, held = head or (0, _ZERO, b"", None, kind)
         known = self.steps.get((kind, rules, type_, before, after))
-        if known is None or not line.startswith(row, end) or not line.endswith(QUICK_END):
+        if known is None or subject in self.gone or not line.startswith(row, end) or not line.endswith(QUICK_END):
             return False
         if number + 1 != int(seq) or (last, state, held) != (prev, before, kind) or at < since:
             return False
@@ -255,8 +255,8 @@ class Walk:
         self.heads[subject] = (body["seq"], hash_.encode(), body["at"].encode(), after, kind.encode())
 
     def _wrong_step(self, step: Step, link: Link, place: Place) -> Finding | None:
-        if place.subject.encode() in self.gone:
-            return Finding("transition_illegal", *place, "nothing after a deletion", step.type)
+        if place.subject.encode() in self.gone and step.type != REDACTION:
+            return Finding("transition_illegal", *place, "nothing after a deletion but a redaction", step.type)
         if step.before != link.state:
             return Finding("transition_illegal", *place, f"from {link.state}", f"from {step.before}")
         return self.rulebook.judge(step, place)

@@ -244,6 +244,10 @@ class Lived:
     children: dict[UUID, dict[str, list[Row]]]
     units: dict[UUID, set[tuple[UUID, str]]]
 
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """For reports of counterexamples: all of it would be sixteen megabytes."""
+        printer.text(f"{len(self.stories)} lives")
+
     def client(self, caller: str) -> httpx2.AsyncClient:
         return self.book.client(caller)
 

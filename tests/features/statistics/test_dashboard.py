@@ -197,15 +197,15 @@ async def test_a_trend_is_each_month_as_it_ended(lived: Lived) -> None:
     lived.app.state.figures = Fresh()
     async with lived.client("30 units") as client:
         trend = (await client.get("/v1/statistics/trend", params=asked)).json()
-        for point in trend["points"][:-1]:
+        for point in trend["series"][:-1]:
             rate, closed = point["figures"]
             one = {"metric": "closure_rate,closed_within", "as_of": rate["as_of"]}
             days = {"period_from": closed["period"]["from"], "period_to": closed["period"]["to"]}
             same = (await client.get("/v1/statistics", params={**one, **days})).json()["totals"]
             assert point["figures"] == same
-    assert trend["points"][-1]["month"] == beijing_date(datetime.now(UTC)).isoformat()[:7]
-    assert [point["month"] for point in trend["points"]] == sorted(point["month"] for point in trend["points"])
-    first = trend["points"][0]["figures"][0]["as_of"]
+    assert trend["series"][-1]["month"] == beijing_date(datetime.now(UTC)).isoformat()[:7]
+    assert [point["month"] for point in trend["series"]] == sorted(point["month"] for point in trend["series"])
+    first = trend["series"][0]["figures"][0]["as_of"]
     assert first.endswith("T16:00:00Z")
 
 

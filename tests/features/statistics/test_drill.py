@@ -18,7 +18,7 @@ from app.features.statistics.fresh import Fresh
 from app.metrics.definitions import METRICS, Basis
 from app.metrics.grouping import By
 from tests.features.identify.ledger_book import ids
-from tests.features.statistics.lived import DUE_BASE, ORACLE, Days, Item, Lived, settled_now
+from tests.features.statistics.lived import DUE_BASE, OPEN, ORACLE, Days, Item, Lived, settled_now
 
 CALLERS = ("whole tree", "30 units", "one unit")
 FILTERS: dict[str, tuple[dict[str, str], Any]] = {
@@ -30,7 +30,7 @@ FILTERS: dict[str, tuple[dict[str, str], Any]] = {
     "mode": ({"mode": "time_limited"}, lambda i: i.mode == "time_limited"),
     "cycle": ({"cycle_from": "2"}, lambda i: i.cycle >= 2),
     "major": ({"major": "false"}, lambda i: i.major_kind is None),
-    "overdue": ({"overdue": "false"}, lambda i: i.state == "closed" or i.due_on is None or i.due_on >= i.today),
+    "overdue": ({"overdue": "false"}, lambda i: i.state not in OPEN or i.due_on is None or i.due_on >= i.today),
     "without": ({"without": "mode"}, lambda i: i.mode is None),
 }
 KEY: dict[By, Callable[[Item], list[Any]]] = {

@@ -50,6 +50,19 @@ async def test_the_next_answer_is_made_while_the_last_is_still_given(clockwork: 
     assert await fresh.get("k", clockwork.make) == 2
 
 
+async def test_what_takes_long_to_make_is_begun_earlier(clockwork: Clockwork) -> None:
+    fresh = Fresh(clockwork)
+
+    async def slow() -> int:
+        clockwork.now += 3
+        return await clockwork.make()
+
+    await fresh.get("k", slow)
+    assert await fresh.get("k", clockwork.make) == 1
+    await asyncio.sleep(0.01)
+    assert clockwork.made == 2
+
+
 async def test_many_who_ask_at_once_wait_for_one(clockwork: Clockwork) -> None:
     fresh = Fresh(clockwork)
     clockwork.gate.clear()

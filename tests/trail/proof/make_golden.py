@@ -1,6 +1,7 @@
 """Writes the corpus of exports that must verify for ever: `python -m tests.trail.proof.make_golden NAME`.
 
-A file once committed is never written again; a new form of history is a new file beside it.
+A file once committed is never written again; a new form of history is a new file beside it. Files named `real_*` are what
+`rectify export` gave of the ledger that `tests/trail/lives.py` makes.
 """
 
 from __future__ import annotations
