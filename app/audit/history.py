@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ LEFT JOIN LATERAL (
 ) AS d ON TRUE
 WHERE e.subject_kind = 'item' ORDER BY e.subject_id, e.seq
 """
+PEOPLE: Final = "SELECT item_id, id, person_id FROM measure ORDER BY item_id"
 DELETED: Final = "item.draft_deleted"
 REPORTED: Final = "item.completion_reported"
 _FIRST: Final = {
@@ -79,9 +81,10 @@ class History:
         return self.steps[:gone]
 
 
-def history_of(item_id: UUID, events: Sequence[Row]) -> History:
+def history_of(item_id: UUID, events: Sequence[Row], people: Mapping[str, Any]) -> History:
+    """`people` is who the item's measures name today: what a redacted event told of one, its row still shows."""
     made = History(item_id)
-    reading = _Reading()
+    reading = _Reading(people, _renamed(events))
     for event in events:
         fields = _fields(event)
         body = _object(event["body"])
@@ -107,8 +110,14 @@ def history_of(item_id: UUID, events: Sequence[Row]) -> History:
 
 @dataclass(slots=True)
 class _Reading:
-    """What is known so far; `blurred` once something that names people can no longer be read."""
+    """What is known so far; `blurred` once something that names people can no longer be read.
 
+    Redacting the words of a measure takes along whom the event named: that is known from the row, unless an event that
+    can be read has put somebody else there since (`renamed`).
+    """
+
+    people: Mapping[str, Any]
+    renamed: frozenset[str]
     row: dict[str, Any] = field(default_factory=dict)
     measures: dict[str, list[Any]] = field(default_factory=dict)
     blurred: bool = False
@@ -117,7 +126,9 @@ class _Reading:
         for name in undisclosed & WORDS:
             self.row[name] = PLACEHOLDER
         self.row |= {name: fields[name] for name in WORDS & fields.keys()} | _object(fields.get(SET))
-        self.blurred |= bool(undisclosed & {"measure", "measures", SET, ROWS})
+        self.blurred |= bool(undisclosed & {SET, ROWS})
+        if undisclosed & {"measure", "measures"}:
+            self._unread(fields)
         measure = _object(fields.get("measure"))
         if "id" in measure:
             self._measure(event, str(measure["id"]), measure)
@@ -130,6 +141,18 @@ class _Reading:
             self.measures[key] = [measure.get("person_id"), self.row.get("cycle")]
         elif "person_id" in measure:
             self.measures[key][0] = measure["person_id"]
+
+    def _unread(self, fields: Mapping[str, Any]) -> None:
+        """A measure told in words that are gone; its id and that it was removed stand among the rows."""
+        for table, key, digest in _told_rows(fields):
+            if table != "measure":
+                continue
+            before = self.measures.pop(key, None)
+            if digest is not None:
+                certain = key in self.people and key not in self.renamed
+                person = self.people[key] if certain else _UNREADABLE
+                cycle = self.row.get("cycle") if before is None else before[1]
+                self.measures[key] = [person, cycle]
 
     def _planned(self, fields: Mapping[str, Any]) -> None:
         """Measures that came along with a transition are told as they were asked for, and their ids as rows."""
@@ -146,9 +169,22 @@ class _Reading:
         leaders = self.row.get("accountable_leader_ids")
         if self.blurred or not all(name in self.row for name in columns) or not isinstance(leaders, list):
             return None
-        named = {self.row[name] for name in columns[:3]} | {str(leader) for leader in leaders}
-        named |= {person for person, cycle in self.measures.values() if cycle == self.row["cycle"]}
+        # A list, since a forger's value need not be one that a set can hold.
+        named = [*(self.row[name] for name in columns[:3]), *leaders]
+        named += [person for person, cycle in self.measures.values() if cycle == self.row["cycle"]]
+        if any(person is _UNREADABLE for person in named):
+            return None
         return frozenset(str(person) for person in named if person is not None)
+
+
+def _renamed(events: Sequence[Row]) -> frozenset[str]:
+    """The measures of which an event that can be read names another person later than it names them first."""
+    told_of: Counter[str] = Counter()
+    for event in events:
+        measure = _object(_fields(event).get("measure"))
+        if "person_id" in measure:
+            told_of[str(measure.get("id"))] += event["type"].endswith("_changed")
+    return frozenset(key for key, times in told_of.items() if times)
 
 
 def _fields(event: Row) -> dict[str, Any]:

@@ -122,11 +122,18 @@ def _held(rows: Sequence[Mapping[str, Any]], *who: str) -> set[Span]:
 
 def _unit_pairs(history: History) -> list[frozenset[tuple[str, ...]] | None]:
     return [
-        frozenset((str(unit), part) for unit, part in item_units(step.row))
-        if all(name in step.row for name in _UNIT_COLUMNS) and isinstance(step.row["cooperating_unit_ids"], list)
-        else None
+        frozenset((str(unit), part) for unit, part in item_units(step.row)) if _names_units(step.row) else None
         for step in history.lived
     ]
+
+
+def _names_units(row: Mapping[str, Any]) -> bool:
+    """Whether the columns are known and are what a service of ours could have told."""
+    others = row.get("cooperating_unit_ids")
+    if not isinstance(others, list) or not all(name in row for name in _UNIT_COLUMNS):
+        return False
+    single = [row[name] for name in _UNIT_COLUMNS if name != "cooperating_unit_ids"]
+    return all(unit is None or isinstance(unit, str) for unit in (*single, *others))
 
 
 def _person_sets(history: History) -> list[frozenset[tuple[str, ...]] | None]:

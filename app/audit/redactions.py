@@ -64,7 +64,7 @@ def _gone(item: str, seq: int, fields: Mapping[str, Any]) -> Iterator[Gone]:
     listed = fields.get("redacted")
     for one in listed if isinstance(listed, list) else ():
         if isinstance(one, dict):
-            yield str(one.get("event")), str(one.get("field")), item, seq, fields.get("redaction_id")
+            yield str(one.get("event")), str(one.get("field")), item, seq, str(fields.get("redaction_id"))
 
 
 def _follow(requests: dict[str, dict[str, Any]], event: Mapping[str, Any], fields: Mapping[str, Any]) -> None:

@@ -11,12 +11,12 @@ from app.audit import beside, files, log, redactions
 from app.audit.findings import finding
 from app.audit.gone import Gone
 from app.audit.grouped import Grouped
-from app.audit.history import EVENTS, history_of
+from app.audit.history import EVENTS, PEOPLE, history_of
 from app.audit.past import Past
 from app.core.db import Snapshot
 from app.core.storage import Storage
 from app.trail.ddl import drift
-from app.trail.export import Export
+from app.trail.export import Export, told
 from app.trail.proof.findings import FINDINGS_KEPT, Finding, Report, Verdict
 from app.trail.proof.verify import Asked, verify
 
@@ -65,9 +65,11 @@ class Audit:
 
     async def _items(self, snapshot: Snapshot) -> AsyncIterator[Finding]:
         parts = (Past(snapshot), Gone(snapshot), beside.Marks(snapshot))
+        measures = Grouped(snapshot, PEOPLE)
         async for item_id, events in Grouped(snapshot, EVENTS).groups():
             self.step()
-            history = history_of(item_id, events)
+            people = {str(row["id"]): told(row["person_id"]) for row in await measures.of(item_id)}
+            history = history_of(item_id, events, people)
             for part in parts:
                 async for one in part.check(history):
                     yield one
