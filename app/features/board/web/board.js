@@ -114,7 +114,7 @@ function months(told) {
   const rows = told.months.map((row) => Object.fromEntries(["registered", "closed", "reopened"].map(
     (key) => [key, { count: row[key].count, drill: listOf(row[key].drill) }]).concat([["month", row.month]])));
   const table = h("table", {},
-    h("thead", {}, h("tr", {}, ["month", "registered", "closed", "reopened"].map((key) => h("th", { scope: "col" }, t(key))))),
+    h("thead", {}, h("tr", {}, ["month", "registered", "closed", "reopened"].map((key) => h("th", { scope: "col", class: key === "month" ? null : "figure" }, t(key))))),
     h("tbody", {}, rows.map((row) => h("tr", { "data-month": row.month }, h("th", { scope: "row" }, row.month),
       ["registered", "closed", "reopened"].map((key) => cell(row[key].drill, count(row[key].count)))))));
   return charted("months", t("months"), charts.months(rows), table);
