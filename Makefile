@@ -8,7 +8,7 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint audit clients bench openapi docs lock clean
+.PHONY: help run test fuzz check lint audit mutants crash lin model faults clients chromium browser listeners bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: $(STAMP) ## 启动（内置数据库、演示数据）serve with embedded PostgreSQL and demo data; PORT, RECTIFY_VAR, DATABASE_URL
 	@exec $(BIN)/rectify serve --demo
 
-test: $(STAMP) ## 运行测试 run every test on a real PostgreSQL
+test: $(STAMP) chromium ## 运行测试 run every test on a real PostgreSQL
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
 fuzz: $(STAMP) ## 全量模糊测试 fuzz with more than 100,000 requests; RECTIFY_TEST_SEED=… replays a run
@@ -42,11 +42,46 @@ audit: $(STAMP) ## 已知漏洞核查 known vulnerabilities of the locked packag
 check: lint ## CI 所运行的全部检查 everything CI runs: lint, then test
 	@$(MAKE) --no-print-directory test
 
+# The long runs; `make test` has a small one of each. SEED=… repeats one, and every run prints its own.
+LONG := $(BIN)/python -m pytest -q -s
+SEEDED = $(if $(SEED),RECTIFY_TEST_SEED=$(SEED))
+
+crash: $(STAMP) ## 崩溃试验 kill everything CYCLES=25 times; nothing acknowledged is lost
+	$(SEEDED) RECTIFY_TEST_CRASH_CYCLES=$(or $(CYCLES),25) $(LONG) tests/crash
+
+lin: $(STAMP) ## 线性一致性 OPS=20000 operations a level, calm and with faults, and every meeting of two requests
+	$(SEEDED) RECTIFY_TEST_LIN_OPS=$(or $(OPS),20000) RECTIFY_TEST_STEPS=0 $(LONG) tests/lin
+
+model: $(STAMP) ## 参照模型 STEPS=10000 calls, each answer predicted by a model
+	$(SEEDED) RECTIFY_TEST_MODEL_STEPS=$(or $(STEPS),10000) $(LONG) tests/model
+
+faults: $(STAMP) ## 故障演练 outages, full disks, slow clients, rolling restarts, pgbouncer
+	RECTIFY_TEST_FAULTS=full $(LONG) tests/faults
+
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)
 
+mutants: $(STAMP) ## 篡改与诚实历史 10,000 forgeries and 100 honest lives for `rectify audit` (MUTANTS, HONEST, SEED)
+	RECTIFY_TEST_MUTANTS=$(or $(MUTANTS),10000) RECTIFY_TEST_HONEST=$(or $(HONEST),100) \
+	RECTIFY_TEST_MUTANTS_SEED=$(SEED) RECTIFY_TEST_HONEST_SEED=$(SEED) \
+	$(BIN)/python -m pytest -n auto -rP --show-capture=stdout tests/trail/mutants tests/trail/test_honest.py
+
+# The pages are tested in Debian's Chromium; where it cannot be installed, those tests are skipped and say so.
+chromium:
+	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { echo "安装 Chromium installing Chromium for the tests of the pages"; \
+	    apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } || \
+	  echo "装不上，页面测试将跳过 it cannot be installed: the tests of the pages are skipped"
+
+browser: $(STAMP) chromium ## 在浏览器里试看板 install Chromium where it is missing, test the pages (Debian, root)
+	$(BIN)/python -m pytest tests/browser
+
+listeners: $(STAMP) ## 一千个听者 a thousand idle listeners to the event stream
+	$(BIN)/python -m bench.listeners
+
 bench: $(STAMP) ## 性能比值 measure speed as ratios (bench/README.md)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench --figures
 
 openapi: $(STAMP) ## 生成 openapi/openapi.json write the committed API description
 	$(BIN)/rectify openapi

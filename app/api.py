@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from app.features.approvals.router import router as approvals
 from app.features.authority.router import router as authority
+from app.features.board.router import router as board
 from app.features.closeout.router import router as closeout
 from app.features.evidence.router import router as evidence
 from app.features.history.router import router as history
@@ -17,8 +18,10 @@ from app.features.meta.router import router as meta
 from app.features.organisation.router import router as organisation
 from app.features.plans.router import router as plans
 from app.features.progress.router import router as progress
+from app.features.redactions.router import router as redactions
 from app.features.session.router import router as session
 from app.features.site.router import router as site
+from app.features.statistics.router import router as statistics
 from app.features.trail.router import router as trail
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -29,13 +32,16 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     closeout,
     approvals,
     history,
+    statistics,
     trail,
+    redactions,
     session,
     organisation,
     authority,
     ledgers,
     meta,
     site,
+    board,
 )
 
 TAGS: Final[tuple[dict[str, str], ...]] = (
@@ -47,6 +53,7 @@ TAGS: Final[tuple[dict[str, str], ...]] = (
     {"name": "closeout", "description": "三道关、意见、异议与决策 · Gates, opinions, objections and decisions"},
     {"name": "evidence", "description": "佐证材料 · Evidence"},
     {"name": "history", "description": "事项历史与变更流 · The history of items and the feed of events"},
+    {"name": "statistics", "description": "指标、统计与看板 · Metrics, statistics and the dashboard"},
     {"name": "trail", "description": "封存、检查点与证明 · The sealed log, its checkpoints and proofs"},
     {"name": "session", "description": "登录、本人信息与密钥 · Signing in, the caller, and API keys"},
     {"name": "organisation", "description": "单位、人员、任职与权限 · Units, people, posts and powers"},

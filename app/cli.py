@@ -12,11 +12,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr, ValidationError
 
+from app import cli_export, cli_trail
+from app.cli_keys import keys_commands
 from app.settings import Settings
 
 cli = typer.Typer(
     help="整改台账 rectification-ledger", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+cli_trail.register(cli)
 
 
 def main() -> None:
@@ -85,6 +88,16 @@ def _database(settings: Settings, *, migrated: bool) -> Iterator[Settings]:
         embedded.stop()
 
 
+@contextmanager
+def _opened() -> Iterator[Settings]:
+    """For commands that look at what is there."""
+    with _database(_settings(), migrated=False) as ready:
+        yield ready
+
+
+cli_export.register(cli, _opened)
+
+
 @cli.command()
 def serve(
     demo: Annotated[bool, typer.Option("--demo", help="迁移并写入演示数据 migrate, and fill an empty ledger")] = False,
@@ -92,7 +105,7 @@ def serve(
 ) -> None:
     """启动服务 serve the API; a configured database is migrated by `rectify migrate`, or here when --demo asks."""
     from app.core import serving
-    from app.main import create_app
+    from app.main import create_app, leave
 
     serving.stop_on_signals()
     settings = _settings()
@@ -102,7 +115,8 @@ def serve(
             asyncio.run(_seed(ready))
         asyncio.run(_hold_keys(ready))
         url = serving.address(bound)
-        serving.serve(create_app(ready, works=ready.worker), bound, lambda: _announce(ready.var, url, demo=demo))
+        app = create_app(ready, works=ready.worker)
+        serving.serve(app, bound, lambda: _announce(ready.var, url, demo=demo), lambda: leave(app))
 
 
 async def _hold_keys(settings: Settings) -> None:
@@ -312,3 +326,6 @@ def doctor() -> None:
         typer.echo(f"{finding.verdict:<5} {finding.check:<12} {finding.detail}")
     if any(finding.verdict is Verdict.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+cli.add_typer(keys_commands(_settings, _database), name="keys")

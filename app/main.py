@@ -28,11 +28,13 @@ from app.core.openapi import finish, require_operation_ids
 from app.core.problem_json import answer
 from app.core.telemetry import Telemetry
 from app.examples import WORDS
+from app.features.statistics.fresh import Fresh
 from app.lifecycle.transitions import RULES, TABLE, rules_table
 from app.settings import Settings
 from app.trail.keys import hold
 from app.trail.receipts import Receipts
 from app.trail.rules import Rules, publish
+from app.trail.watch import Watch
 from app.worker import OUTAGE, background, chores_of
 
 NOT_YET = (*OUTAGE, asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
@@ -86,10 +88,9 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     app.state.works = works
     app.state.telemetry = telemetry
     app.state.seal_lag = math.nan
-    telemetry.watch(
-        "seal_lag_seconds", "age of the oldest event without a signed checkpoint", lambda: app.state.seal_lag
-    )
+    _offer_gauges(app)
     app.state.throttle = Throttle()
+    app.state.figures = Fresh()
     # Until the database has said which keys are in force, nobody can be recognised: see _hold_keys.
     app.state.session_key = None
     app.state.cursor_key = b""
@@ -104,10 +105,17 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     return app
 
 
+def _offer_gauges(app: FastAPI) -> None:
+    watch = app.state.telemetry.watch
+    watch("seal_lag_seconds", "age of the oldest event without a signed checkpoint", lambda: app.state.seal_lag)
+    watch("stream_listeners", "open event streams", lambda: app.state.watch.listeners)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.db = await Database.open(settings.app_dsn(), pool_size=settings.pool_size, prepared=settings.prepared)
+    app.state.watch = Watch(app.state.db)
     waiting = None
     try:
         await _hold_keys(app)
@@ -125,7 +133,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         if waiting is not None:
             waiting.cancel()
+        app.state.watch.close()
         await app.state.db.close()
+
+
+def leave(app: FastAPI) -> None:
+    """The server has been told to stop: streams end now, so that those who listen can go on elsewhere."""
+    app.state.watch.close()
 
 
 async def _hold_keys(app: FastAPI) -> None:

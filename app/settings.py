@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     json_limit: int = Field(default=1024 * 1024, ge=1024, description="bytes of a JSON body")
     upload_limit: int = Field(default=50 * 1024 * 1024, ge=1024, description="bytes of an uploaded file")
 
+    stream_heartbeat: float = Field(
+        default=15.0, ge=0.1, le=300, description="seconds after which a quiet event stream shows that it is alive"
+    )
+
     var: Path = Field(default=Path("var"), description="local state: pg/, files/, keys/, demo.json")
     worker: bool = Field(default=True, description="off where `rectify worker` numbers, seals and finishes instead")
     publish_to: Path | None = Field(

@@ -26,7 +26,7 @@ from app.lifecycle.advance import advance
 from app.lifecycle.judge import Step
 from app.lifecycle.states import Action
 from app.settings import Settings
-from app.trail import positions
+from app.trail import positions, redactions
 from app.trail.seal import Sealer
 
 BATCH: Final = 200
@@ -128,10 +128,18 @@ def chores_of(settings: Settings, db: Database) -> tuple[Chore, ...]:
     async def sweep_uploads(_: Database) -> int:
         return await storage.sweep()
 
+    async def erase_redacted(database: Database) -> int:
+        return await redactions.erase_files(database, storage)
+
     async def seal(_: Database) -> int:
         return await sealer.run()
 
-    return (*CHORES, Chore("seal", 1.0, seal, sealer.stop), Chore("sweep_uploads", 86_400.0, sweep_uploads))
+    return (
+        *CHORES,
+        Chore("seal", 1.0, seal, sealer.stop),
+        Chore("erase_redacted", 600.0, erase_redacted),
+        Chore("sweep_uploads", 86_400.0, sweep_uploads),
+    )
 
 
 async def repeat(db: Database, chore: Chore, stop: asyncio.Event) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 import asyncpg
 
 from app.core import embedded_postgres, migrate
-from bench import load, replay
+from bench import load, replay, verify
 from bench.cells import Bench, Options, Row
+from bench.figures import Figures
 from bench.seed import World, fill
 
 TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
@@ -40,9 +41,11 @@ def database() -> Iterator[tuple[str, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _seed(url: str, options: Options) -> World:
+async def _seed(url: str, options: Options, *, lived: bool = False) -> World:
     connection = await asyncpg.connect(url)
     try:
+        if lived:
+            return await fill(connection, options.items, seed=options.seed, lived=True)
         return await fill(connection, options.items, seed=options.seed, assigned=options.assigned)
     finally:
         await connection.close()
@@ -58,6 +61,25 @@ def run(options: Options) -> list[Row]:
         return bench.rows()
 
 
+def run_figures(options: Options) -> list[Row]:
+    """Seeds items with long lives and measures figures over them."""
+    with database() as (superuser, url), tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var:
+        begun = time.perf_counter()
+        world = asyncio.run(_seed(superuser, options, lived=True))
+        versions = asyncio.run(_versions(superuser))
+        print(f"seeded {options.items} items, {versions} versions in {time.perf_counter() - begun:.0f} s", flush=True)
+        return Figures(world, url, Path(var)).rows()
+
+
+async def _versions(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        found: int = await connection.fetchval("SELECT count(*) FROM item_version")
+        return found
+    finally:
+        await connection.close()
+
+
 def show(rows: list[Row], options: Options) -> None:
     names = (
         ("python", platform.python_version()),
@@ -68,6 +90,10 @@ def show(rows: list[Row], options: Options) -> None:
         f"{load.CONNECTIONS} connections, 1 worker, client {load.tool()}, {os.cpu_count()} cores, "
         + ", ".join(f"{name} {found}" for name, found in names)
     )
+    print_table(rows)
+
+
+def print_table(rows: list[Row]) -> None:
     print("\n| figure | goal | measured | | p99/p50 | CPU µs/request | refused |\n|---|---|---|---|---|---|---|")
     for row in rows:
         met = "" if row.met is None else ("met" if row.met else "MISSED")
@@ -83,9 +109,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="length of one cell of one round")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--smoke", action="store_true", help="tiny: proves that everything runs, measures nothing")
+    parser.add_argument("--figures", action="store_true", help="the board and statistics, over items with long lives")
+    parser.add_argument("what", nargs="?", choices=["verify"], help="the offline verifier instead of the service")
+    parser.add_argument("--events", type=int, default=100_000, help="length of the history that is verified")
     given = parser.parse_args()
     options = Options(given.items, given.rounds, given.seconds, given.seed)
     options = SMOKE if given.smoke else options
+    if given.what == "verify":
+        print_table(verify.rows(2000 if given.smoke else given.events, options.rounds, options.seed))
+        return
+    if given.figures:
+        show(run_figures(options), options)
+        return
     if replay.program() is None:
         print("no pgbench on this machine: the ratios against it are left out", file=sys.stderr)
     show(run(options), options)

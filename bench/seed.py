@@ -8,6 +8,7 @@ Its position in the log is given at once. Events disclose nothing, which no meas
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -34,6 +35,7 @@ from app.tables.item import FAR_INSTANT, Item
 from app.tables.past import ItemVersion
 from app.trail.envelope import START, Entry, Origin, envelope
 from bench import words
+from bench.lives import FOREVER, tell
 from bench.organisation import Organisation, Row, build, made_id
 
 CHUNK: Final = 5_000
@@ -61,14 +63,15 @@ _JSON: Final = frozenset(
 _ORIGIN: Final = Origin(SYSTEM, "bench", None)
 _NARROW: Final = ", ".join(tuple(ItemVersion.__table__.columns.keys())[4:])  # type: ignore[attr-defined]
 _PAST: Final = (
-    f"INSERT INTO item_version SELECT id, version, updated_at, 'infinity', {_NARROW} FROM item",  # noqa: S608 - column names
-    "INSERT INTO item_text SELECT id, version, title FROM item",
-    """INSERT INTO item_unit_span SELECT u.unit_id, u.item_id, u.part, i.updated_at, 'infinity'
+    f"""INSERT INTO item_version SELECT id, version, updated_at, 'infinity', {_NARROW} FROM item
+    WHERE NOT EXISTS (SELECT FROM item_version v WHERE v.item_id = item.id)""",  # noqa: S608 - column names
+    "INSERT INTO item_text SELECT id, 1, title FROM item",
+    """INSERT INTO item_unit_span SELECT u.unit_id, u.item_id, u.part, i.created_at, 'infinity'
     FROM item_unit u JOIN item i ON i.id = u.item_id""",
-    """INSERT INTO item_person_span SELECT p.person_id, p.item_id, i.updated_at, 'infinity'
+    """INSERT INTO item_person_span SELECT p.person_id, p.item_id, i.created_at, 'infinity'
     FROM item_person p JOIN item i ON i.id = p.item_id""",
 )
-"""What is kept of the past of items that have one version."""
+"""What is kept of the past: all of it for items of one version; who was concerned, for those of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class _Batch:
     item_person: list[tuple[Any, ...]] = field(default_factory=list)
     item_mover: list[tuple[Any, ...]] = field(default_factory=list)
     search: list[tuple[UUID, str, str]] = field(default_factory=list)
+    past: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -104,9 +108,12 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-async def fill(connection: asyncpg.Connection[Any], count: int, *, seed: int = 7, assigned: int = 0) -> World:
+async def fill(
+    connection: asyncpg.Connection[Any], count: int, *, seed: int = 7, assigned: int = 0, lived: bool = False
+) -> World:
     """`count` items in all states, then `assigned` more that wait to be acknowledged: the ones transitions are taken on.
 
+    With `lived` the first have a past of many versions instead of one, in states they have come to.
     `connection` is a superuser's: foreign keys are not checked while copying, the smoke test checks them afterwards.
     """
     random = Random(seed)
@@ -123,7 +130,7 @@ async def fill(connection: asyncpg.Connection[Any], count: int, *, seed: int = 7
         for table, rows in organisation.rows.items():
             await _copy_rows(connection, table, rows)
         ledgers = await _ledgers(connection, organisation, now)
-    maker = _Maker(random, organisation, ledgers, day, now, count)
+    maker = _Maker(random, organisation, ledgers, day, now, count, lived=lived)
     first = await connection.fetchval("SELECT next FROM log_state")
     every = count + assigned
     for start in range(0, every, CHUNK):
@@ -163,6 +170,8 @@ async def _ledgers(connection: asyncpg.Connection[Any], organisation: Organisati
 async def _copy(connection: asyncpg.Connection[Any], batch: _Batch) -> None:
     for table, columns in _COLUMNS.items():
         await connection.copy_records_to_table(table, records=getattr(batch, table), columns=columns)
+    for table, rows in batch.past.items():
+        await _copy_rows(connection, table, rows)
     ids, tokens, folded = zip(*batch.search, strict=True)
     await connection.execute(
         "INSERT INTO item_search (item_id, tokens, folded) SELECT id, array_to_tsvector(string_to_array(tokens, ' ')), f"
@@ -179,6 +188,7 @@ class _Maker:
     today: date
     now: datetime
     mixed: int
+    lived: bool = False
     calendar: Calendar = field(default_factory=lambda: Calendar.of(()))
 
     @property
@@ -193,13 +203,19 @@ class _Maker:
 
     def _add(self, batch: _Batch, number: int, first_position: int) -> None:
         row = blank(self.now) | self._columns(number)
+        if self.lived and number <= self.mixed:
+            row |= self._lived(row, number, batch)
         derived, movers = derive(row | {"ledger_unit_id": self.organisation.root}, self.calendar)
-        row |= derived
-        entry = Entry("item", row["id"], "item.imported", row["updated_at"], {}, None, row["state"], ver=1, rules=RULES)
+        # A life has simpler turns of its own, which its last version must share with the item.
+        row |= {name: value for name, value in derived.items() if row["version"] == 1 or not name.endswith("_from")}
+        seq = row["version"]
+        entry = Entry(
+            "item", row["id"], "item.imported", row["updated_at"], {}, None, row["state"], ver=seq, rules=RULES
+        )
         event_id = uuid7()
         sealed = envelope(entry, START, _ORIGIN, event_id, {})
         row["head_hash"] = sealed.hash
-        batch.event.append((event_id, "item", row["id"], 1, entry.type, entry.at, None, sealed.body, sealed.hash))
+        batch.event.append((event_id, "item", row["id"], seq, entry.type, entry.at, None, sealed.body, sealed.hash))
         batch.log_position.append((first_position + number - 1, event_id))
         batch.item.append(tuple(_stored(name, row[name]) for name in _ITEM_COLUMNS))
         batch.item_unit += [(unit, row["id"], part) for unit, part in item_units(row)]
@@ -208,6 +224,30 @@ class _Maker:
         batch.item_mover += [(row["id"], role.value, unit) for role, unit in dict.fromkeys(movers)]
         text = " ".join(filter(None, (row["number"], row["title"], row["description"])))
         batch.search.append((row["id"], " ".join(search_tokens(text)), fold(text)))
+
+    def _lived(self, row: Row, number: int, batch: _Batch) -> Row:
+        """What the item has come to; its versions and what happened on the way go into the batch."""
+        bureau = self.random.choice(self.organisation.bureaus)
+        # Midnight UTC of a Beijing day may lie ahead, and lives only come up to the present.
+        present = self.now - timedelta(days=1)
+        born = present - timedelta(minutes=self.random.randrange(1440, 2 * 365 * 1440))
+        start = row | {"created_at": born, "accountable_leader_ids": [self.organisation.people[bureau][2]]}
+        life = tell(self.random, start, self.organisation.people[bureau], present)
+        ends = [at for at, _ in life.versions[1:]] + [FOREVER]
+        for version, ((at, columns), end) in enumerate(zip(life.versions, ends, strict=True), start=1):
+            key = {"item_id": row["id"], "version": version, "valid_from": at, "valid_to": end}
+            batch.past["item_version"].append({**key, **columns})
+        for table in ("submission", "gate_result", "survey", "stage_review", "item_cycle"):
+            batch.past[table] += getattr(life, table)
+        last = life.last
+        registered = last["registered_at"]
+        return last | {
+            "version": len(life.versions), "created_at": born, "updated_at": life.versions[-1][0],
+            "registered_sort": registered or FAR_INSTANT, "cycle_started_at": registered, "assigned_on": None,
+            "number": f"ZG-{registered.year}-{number:07d}" if registered else None,
+            "deadline": _deadline(last["due_on"]) if last["lead_unit_id"] else None,
+            "chain": _CHAIN if last["state"] in {"verifying", "closing", "closed"} else [],
+        }  # fmt: skip
 
     def _columns(self, number: int) -> dict[str, Any]:
         random = self.random

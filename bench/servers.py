@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from app.core import logs, serving
 from app.features.identify.router import ItemPage
 from app.lifecycle.schemas import ItemOut
-from app.main import create_app
+from app.main import create_app, leave
 from app.settings import Settings
 
 
@@ -40,7 +40,8 @@ def static_app(samples: Path) -> FastAPI:
 def main(which: str, port: int) -> None:
     logs.configure("warning", "json")
     app = create_app(Settings()) if which == "product" else static_app(Path(os.environ["RECTIFY_SAMPLES"]))
-    serving.serve(app, serving.bind("127.0.0.1", port), lambda: print("ready", flush=True))
+    leaving = (lambda: leave(app)) if which == "product" else (lambda: None)
+    serving.serve(app, serving.bind("127.0.0.1", port), lambda: print("ready", flush=True), leaving)
 
 
 if __name__ == "__main__":

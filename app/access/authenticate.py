@@ -1,18 +1,18 @@
-"""From a bearer credential to an actor, in one statement: nothing about a caller outlives the request.
+"""From a bearer credential or a browser's cookie to an actor, in one statement: nothing about a caller outlives the request.
 
 Revoking a grant, a key, an account or a delegation therefore works from the next request on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from hashlib import blake2s
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from app.access import tokens
+from app.access import cookies, tokens
 from app.access.actor import Actor, Grant
+from app.access.cookies import Asking
 from app.access.permissions import FINDER_ROLES, LENDABLE, OFFICE_ROLES, READING_ROLES, Permission, Role
 from app.core import clock
 from app.core.db import Reader, Row
@@ -102,34 +102,42 @@ class Credential(NamedTuple):
     today: date
 
 
-class Asking(Protocol):
-    """What is needed of a request, so that this module stays free of the web framework."""
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def scope(self) -> Any: ...
-
-
 def credential_of(request: Asking) -> Credential:
-    """Reads the Authorization header; raises unauthenticated without one, invalid_token for one that cannot be ours."""
+    """Reads the Authorization header, or without one the session cookie.
+
+    Raises unauthenticated where there is neither, invalid_token for one that cannot be ours, csrf_refused for a write
+    that a browser sent of its own accord.
+    """
     given = request.headers.get("authorization")
     if given is None:
-        raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+        return _from_cookie(request)
     scheme, _, secret = given.partition(" ")
     secret = secret.strip()
     if scheme.lower() != "bearer" or not secret:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
-    today = clock.today()
     if secret.startswith(tokens.KEY_PREFIX):
         if not tokens.is_api_key(secret):
             raise _invalid()
-        return Credential(None, None, tokens.api_key_digest(secret), today)
+        return Credential(None, None, tokens.api_key_digest(secret), clock.today())
+    return _from_token(session_key(request), secret)
+
+
+def _from_cookie(request: Asking) -> Credential:
+    token = cookies.token_of(request)
+    if token is None:
+        raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+    key = session_key(request)
+    credential = _from_token(key, token)
+    cookies.require_csrf(request, key, token)
+    return credential
+
+
+def _from_token(key: bytes, token: str) -> Credential:
     try:
-        session = tokens.read(session_key(request), secret)
-    except Problem as problem:
-        raise (problem if problem.code == "unavailable" else _invalid()) from None
-    return Credential(session.account_id, session.epoch, None, today)
+        session = tokens.read(key, token)
+    except Problem:
+        raise _invalid() from None
+    return Credential(session.account_id, session.epoch, None, clock.today())
 
 
 def session_key(request: Asking) -> bytes:

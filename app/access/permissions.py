@@ -54,7 +54,11 @@ class Permission(LabelledEnum):
     ACCESS_MANAGE = "access:manage", "管理账号、角色和密钥", "Manage accounts, roles and keys"
     DELEGATION_WRITE = "delegation:write", "办理职责委托", "Delegate own roles"
     EVENT_READ = "event:read", "查看事项历史", "Read the history of items"
+    SNAPSHOT_MAKE = "snapshot:make", "固化统计数据", "Freeze figures"
     TRAIL_READ = "trail:read", "查看全部存证记录", "Read the whole trail"
+    REDACTION_READ = "redaction:read", "查看脱敏申请", "Read requests for redaction"
+    REDACTION_REQUEST = "redaction:request", "申请脱敏", "Ask for a redaction"
+    REDACTION_DECIDE = "redaction:decide", "审批脱敏", "Decide on a redaction"
 
 
 _P = Permission
@@ -82,6 +86,7 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
         _P.EVIDENCE_WRITE,
         _P.RESTRICTED_READ,
         _P.POLICY_CHANGE,
+        _P.SNAPSHOT_MAKE,
     },
     Role.LEADER: _READING | {_P.ITEM_ACT, _P.APPROVAL_SIGN, _P.GATE_JUDGE, _P.EVIDENCE_WRITE, _P.RESTRICTED_READ},
     Role.UNIT_HEAD: _LEADING | {_P.APPROVAL_SIGN},
@@ -98,6 +103,7 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
         _P.DECISION_RECORD,
         _P.LEDGER_MANAGE,
         _P.POLICY_CHANGE,
+        _P.SNAPSHOT_MAKE,
     },
     Role.VERIFIER: _READING | {_P.ITEM_ACT, _P.GATE_JUDGE, _P.EVIDENCE_WRITE},
     Role.SURVEY_RUNNER: _READING | {_P.GATE_JUDGE, _P.EVIDENCE_WRITE},
@@ -109,8 +115,8 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.VIEWER: _READING,
     Role.AUDITOR: _READING | {_P.RESTRICTED_READ, _P.TRAIL_READ},
     Role.SYSTEM_ADMIN: _SETTING_UP | {_P.ORGANISATION_MANAGE, _P.LEDGER_MANAGE, _P.DICTIONARY_MANAGE},
-    Role.SECURITY_ADMIN: _SETTING_UP | {_P.ACCESS_MANAGE},
-    Role.AUDIT_ADMIN: _SETTING_UP | {_P.TRAIL_READ},
+    Role.SECURITY_ADMIN: _SETTING_UP | {_P.ACCESS_MANAGE, _P.REDACTION_READ, _P.REDACTION_REQUEST},
+    Role.AUDIT_ADMIN: _SETTING_UP | {_P.TRAIL_READ, _P.REDACTION_READ, _P.REDACTION_DECIDE},
     Role.INTEGRATION: _READING | {_P.ITEM_DRAFT, _P.PROGRESS_WRITE, _P.EVIDENCE_WRITE},
 }
 
@@ -140,5 +146,11 @@ FINDER_ROLES: Final = frozenset({Role.UNIT_HEAD, Role.LIAISON, Role.INTEGRATION}
 LENDABLE: Final = frozenset({Role.FIRST_RESPONSIBLE, Role.LEADER, Role.UNIT_HEAD, Role.LIAISON})
 """What a principal may lend while away; offices have colleagues, and administrators are never stood in for."""
 
-KEY_SCOPES: Final = frozenset(Permission) - {_P.ACCESS_MANAGE, _P.ORGANISATION_MANAGE, _P.DELEGATION_WRITE}
-"""What an API key can be given at all: a leaked key must not be able to make further keys."""
+KEY_SCOPES: Final = frozenset(Permission) - {
+    _P.ACCESS_MANAGE,
+    _P.ORGANISATION_MANAGE,
+    _P.DELEGATION_WRITE,
+    _P.REDACTION_REQUEST,
+    _P.REDACTION_DECIDE,
+}
+"""What an API key can be given at all: a leaked key must not make further keys, nor make words disappear."""

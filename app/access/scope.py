@@ -108,17 +108,29 @@ def predicate(shape: Shape, alias: str, known: Known, sides: Sides = NOW) -> str
 
 def _starting_from_units(alias: str, known: Known, sides: Sides) -> str:
     """As an array, because the planner cannot guess the size of a set that depends on the caller and would walk all."""
+    return f"{alias}.id = ANY(ARRAY({_all_of(known, sides)}))"
+
+
+def counted(alias: str, known: Known, *, whole_tree: bool, sides: Sides = NOW) -> str:
+    """Which rows of `item AS {alias}` count for the caller, drafts apart, which no figure counts.
+
+    As a set to join with: a figure reads all there is to see and never stops at a page.
+    """
+    return "true" if whole_tree else f"{alias}.id IN ({_all_of(known, sides)})"
+
+
+def _all_of(known: Known, sides: Sides) -> str:
     gone = (
         "" if sides is NOW else f" UNION SELECT g.item_id FROM item_gone g WHERE g.finder_unit_id = ANY({known.desks})"
     )
     return (
-        f"{alias}.id = ANY(ARRAY(SELECT iu.item_id FROM unit u JOIN {sides.units} iu ON iu.unit_id = u.id"
+        f"SELECT iu.item_id FROM unit u JOIN {sides.units} iu ON iu.unit_id = u.id"
         f" WHERE u.ancestors && {known.reading}{sides.when.format('iu')}"
         f" UNION SELECT li.id FROM unit u JOIN ledger l ON l.unit_id = u.id JOIN item li ON li.ledger_id = l.id"
         f" WHERE u.ancestors && {known.offices}"
         f" UNION SELECT ip.item_id FROM {sides.persons} ip WHERE ip.person_id = ANY({known.persons})"
         f"{sides.when.format('ip')}"
-        f" UNION SELECT fi.id FROM item fi WHERE fi.finder_unit_id = ANY({known.desks}){gone}))"
+        f" UNION SELECT fi.id FROM item fi WHERE fi.finder_unit_id = ANY({known.desks}){gone}"
     )
 
 

@@ -25,6 +25,8 @@ WAIT_SECONDS = 3
 """For a connection, and for a single read: longer than a busy second, short enough to tell an outage as one."""
 PARAMETERS = 32_767
 """What one statement of the protocol can carry."""
+STREAMED = 500
+"""Rows fetched at once where a statement gives more of them than memory should hold."""
 WRITE_SECONDS = 5
 """The longest a write may run: half of the age a past moment must have before it can be asked for (app/core/asof.py)."""
 Row = asyncpg.Record
@@ -37,6 +39,12 @@ class Reader(Protocol):
     async def fetch(self, sql: str, *args: Any) -> list[Row]: ...
     async def fetchrow(self, sql: str, *args: Any) -> Row | None: ...
     async def fetchval(self, sql: str, *args: Any) -> Any: ...
+
+
+class Snapshot(Reader, Protocol):
+    """One moment of the database; `stream` gives rows of it without holding them all."""
+
+    def stream(self, sql: str, *args: Any) -> AsyncIterator[Row]: ...
 
 
 if TYPE_CHECKING:
@@ -86,6 +94,11 @@ class Tx:
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         return await self.connection.fetchval(sql, *args)
+
+    async def stream(self, sql: str, *args: Any) -> AsyncIterator[Row]:
+        """Row by row, through a cursor on the server's side."""
+        async for row in self.connection.cursor(sql, *args, prefetch=STREAMED):
+            yield row
 
     async def execute(self, sql: str, *args: Any) -> int:
         """Runs one statement and gives the number of rows it touched."""
@@ -202,7 +215,7 @@ class Database:
         await self._rest(connection)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Reader]:
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
         """Several statements that see one moment: for answers that need more than one read."""
         async with (
             self._lent() as connection,

@@ -102,8 +102,8 @@ CATALOGUE: Mapping[str, Kind] = {
     ),
     "unauthenticated": _kind(
         401, "尚未登录", "Authentication required",
-        "请在 Authorization 请求头中提供 Bearer 令牌或 API 密钥。",
-        "Send a bearer token or an API key in the Authorization header.",
+        "请在 Authorization 请求头中提供 Bearer 令牌或 API 密钥；浏览器请先登录。",
+        "Send a bearer token or an API key in the Authorization header; in a browser, sign in first.",
     ),
     "invalid_token": _kind(
         401, "登录凭证无效或已过期", "The credential is invalid or has expired",
@@ -124,6 +124,12 @@ CATALOGUE: Mapping[str, Kind] = {
         403, "须先修改密码", "Change your password first",
         "当前密码由他人设定。请先调用 POST /v1/me/password 设置自己的密码，再办理其他事项。",
         "Somebody else chose this password. Set your own with POST /v1/me/password before anything else.",
+    ),
+    "csrf_refused": _kind(
+        403, "不是本系统页面发出的写入", "Not sent by a page of this service",
+        "用浏览器会话写入时，须在 X-CSRF-Token 请求头中带上 GET /v1/auth/session 给出的值，且请求须由本系统的页面发出。",
+        "A write with the browser's session needs the value of GET /v1/auth/session in X-CSRF-Token, "
+        "and must come from a page of this service.",
     ),
     "masked_parameter": _kind(
         403, "不得按受限字段检索", "Searching by a restricted field is not permitted",
@@ -190,6 +196,12 @@ CATALOGUE: Mapping[str, Kind] = {
         "其他记录正在使用它。可以停用，历史记录予以保留。",
         "Other records use it. Deactivate it instead; history is kept.",
     ),
+    "not_sealed_yet": _kind(
+        409, "历史尚未封存", "Nothing is sealed yet",
+        "还没有签名检查点可供证明。封存承诺在一分钟内完成，请稍后再试；若持续如此，请管理员查看后台任务。",
+        "There is no signed checkpoint to prove anything by. Sealing takes a minute at most: try again; if it stays so, "
+        "have the background worker looked at.",
+    ),
     "last_administrator": _kind(
         409, "不能移除最后一名管理员", "The last administrator cannot be removed",
         "每类管理员至少保留一名有效人员，请先任命接替者。",
@@ -248,6 +260,11 @@ CATALOGUE: Mapping[str, Kind] = {
         422, "该参数不能与 as_of 同用", "Not to be combined with as_of",
         "errors 列出的参数只对现在有意义；请去掉它们，或去掉 as_of。",
         "The parameters in errors only make sense for the present. Leave them out, or leave out as_of.",
+    ),
+    "too_many_groups": _kind(
+        422, "分组过多", "Too many groups",
+        "所选的键分出的组超过 5000 个；请加筛选，或少用一个键。",
+        "The keys make more than 5,000 groups. Filter further, or group by fewer keys.",
     ),
     "as_of_not_kept": _kind(
         422, "该事项的过去未曾保存", "The past of this item was not kept",

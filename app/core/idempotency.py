@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
@@ -37,6 +37,12 @@ _PURGE: Final = """
 DELETE FROM idempotency_record WHERE (principal, key) IN (
   SELECT principal, key FROM idempotency_record
    WHERE created_at <= now() - interval '24 hours' ORDER BY created_at LIMIT 5000 FOR UPDATE SKIP LOCKED)
+"""
+
+# Texts as they stand in a reply: whole, between the quotation marks of JSON.
+_FORGET: Final = """
+DELETE FROM idempotency_record
+ WHERE EXISTS (SELECT FROM unnest($1::text[]) AS t(text) WHERE strpos(body, t.text) > 0 OR strpos(headers::text, t.text) > 0)
 """
 
 
@@ -70,6 +76,14 @@ async def run_write(db: Database, call: Call, principal: str, work: Work, *, ide
 async def purge(db: Database) -> int:
     """Removes replies older than a day, a bounded number at a time; gives how many."""
     return await db.write(lambda tx: tx.execute(_PURGE))
+
+
+async def forget(tx: Tx, texts: Iterable[str]) -> int:
+    """Removes replies that hold one of the texts, expired ones too; gives how many.
+
+    Such a write is no longer recognised when it is retried: that is the price of not keeping the text.
+    """
+    return await tx.execute(_FORGET, [json.dumps(text, ensure_ascii=False) for text in texts])
 
 
 def _vouched(reply: Reply, tx: Tx, call: Call) -> Reply:

@@ -36,7 +36,7 @@ _ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"vary", b"Authorization, Accept-Language"),
+    (b"vary", b"Authorization, Cookie, Accept-Language"),
 )
 _CACHE: Final = (b"cache-control", b"no-store")
 _POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")

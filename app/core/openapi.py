@@ -120,7 +120,7 @@ def _caller_codes(path: str, method: str, guard: str) -> list[str]:
     """Who asks and for what: an open read touches no database, what concerns the caller alone is never forbidden."""
     codes = [] if guard == PUBLIC and method == "get" else ["unavailable", "in_recovery"]
     if guard != PUBLIC:
-        codes += ["unauthenticated", "invalid_token"]
+        codes += ["unauthenticated", "invalid_token"] + ["csrf_refused"] * (method != "get")
     if guard not in {PUBLIC, ANY_SESSION}:
         codes += ["password_change_required"] + ["forbidden"] * (guard != SIGNED_IN)
     return codes + ["not_found"] * ("{" in path)

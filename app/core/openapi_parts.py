@@ -204,6 +204,17 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
         "bearerFormat": "rlk_…",
         "description": "API 密钥，同样放在 Bearer 中 · an API key, sent as a bearer token too",
     },
+    "browserSession": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "rectify_session",
+        "description": (
+            "浏览器会话，由 POST /v1/auth/session 建立，HttpOnly、SameSite=Strict；https 下名为 __Host-rectify_session。"
+            "写入须另带 X-CSRF-Token"
+            " · A browser's session from POST /v1/auth/session; named __Host-rectify_session over https. "
+            "A write carries X-CSRF-Token as well"
+        ),
+    },
 }
 
-SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}]
+SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"browserSession": []}]

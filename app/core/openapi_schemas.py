@@ -31,7 +31,10 @@ def tidy(document: Json, operations: Iterable[tuple[str, str, Json]]) -> None:
     """Repairs every schema in place."""
     for _, _, operation in operations:
         for parameter in operation["parameters"]:
-            if parameter.get("in") == "query":  # which cannot carry null: leaving it out is how nothing is said
+            if parameter.get("in") in {
+                "query",
+                "header",
+            }:  # which cannot carry null: leaving it out is how nothing is said
                 without_null(parameter["schema"])
                 _describe(parameter)
         for response in operation["responses"].values():

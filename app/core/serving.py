@@ -34,13 +34,19 @@ class Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], leaving: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._leaving = leaving
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers without an end are told to end first, or they would use up the grace of all the others."""
+        self._leaving()
+        await super().shutdown(sockets)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -76,8 +82,8 @@ def stop_on_signals() -> None:
             signal.signal(getattr(signal, name), leave)
 
 
-def serve(app: Any, bound: socket.socket, ready: Callable[[], None]) -> None:
-    """Serves until a signal; returns after open requests had their time."""
+def server(app: Any, ready: Callable[[], None], leaving: Callable[[], None]) -> uvicorn.Server:
+    """The server of this application: `ready` is called once it answers, `leaving` when it is told to stop."""
     config = uvicorn.Config(
         app,
         http=Protocol,
@@ -88,4 +94,9 @@ def serve(app: Any, bound: socket.socket, ready: Callable[[], None]) -> None:
         log_config=None,
         timeout_graceful_shutdown=GRACE,
     )
-    _Server(config, ready).run(sockets=[bound])
+    return _Server(config, ready, leaving)
+
+
+def serve(app: Any, bound: socket.socket, ready: Callable[[], None], leaving: Callable[[], None]) -> None:
+    """Serves until a signal; returns after open requests had their time."""
+    server(app, ready, leaving).run(sockets=[bound])

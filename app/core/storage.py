@@ -69,6 +69,9 @@ class Storage(Protocol):
     async def exists(self, sha256: str) -> bool:
         """Whether the bytes of that digest are kept."""
 
+    async def remove(self, sha256: str) -> None:
+        """Removes the bytes for good; only a redaction does."""
+
 
 class LocalStorage:
     """Files below one directory as `ab/cd/<sha256>`; unfinished uploads stay in `unfinished/` until they are whole."""
@@ -103,6 +106,10 @@ class LocalStorage:
         """Whether the bytes are there; a mounted but empty store answers no."""
         return await to_thread.run_sync(self._path(sha256).is_file)
 
+    async def remove(self, sha256: str) -> None:
+        """Removes the bytes and makes that durable; what is gone already stays gone."""
+        await to_thread.run_sync(self._remove, self._path(sha256))
+
     async def sweep(self) -> int:
         """Removes what killed processes left unfinished for a day; gives how many files."""
         return await to_thread.run_sync(self._sweep)
@@ -133,6 +140,11 @@ class LocalStorage:
         confirm(writing.path, expected)
         stored = Stored(writing.digest.hexdigest(), writing.size, expected.media_type)
         return _LocallyReceived(stored, writing.path, self._path(stored.sha256))
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync_directory(path.parent)
 
     def _sweep(self) -> int:
         limit = clock.now().timestamp() - ABANDONED_AFTER

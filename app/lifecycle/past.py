@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from app.access.scope import CTE_SEALED, restricted_predicate
+from app.access.scope import CTE_SEALED, Sealed, restricted_predicate
 from app.core.db import Tx
 from app.tables.item import FAR_INSTANT
 from app.tables.past import ItemGone, ItemVersion
@@ -45,7 +46,8 @@ def known(at: str) -> str:
     return f"""(
   SELECT v.item_id AS id, v.version, v.state, v.cycle, v.ledger_id, v.source_type, v.category, v.severity,
     v.confidentiality, v.major_kind, v.mode, v.lead_unit_id, v.responsible_unit_id, v.accountable_leader_ids, v.due_on,
-    v.due_sort, v.blue_from, v.yellow_from, v.red_from, v.progress_percent, v.registered_at, v.completed_at, v.closed_at,
+    v.due_sort, v.blue_from, v.yellow_from, v.red_from, v.progress_percent, v.original_due_on,
+    v.measures_total, v.measures_done, v.submission_no, v.registered_at, v.completed_at, v.closed_at,
     coalesce(v.registered_at, '{FAR_INSTANT.isoformat()}') AS registered_sort, v.valid_from AS updated_at,
     CASE WHEN v.registered_at IS NOT NULL THEN t.number END AS number, t.external_system, t.external_id,
     CASE WHEN t.id IS NULL THEN g.finder_person_id ELSE t.finder_person_id END AS finder_person_id,
@@ -58,8 +60,15 @@ def known(at: str) -> str:
 
 TITLE: Final = """(SELECT x.title FROM item_text x WHERE x.item_id = i.id AND x.from_version <= i.version
   ORDER BY x.from_version DESC LIMIT 1)"""
-UNMASKED: Final = f"coalesce((SELECT {restricted_predicate('t', CTE_SEALED, 'i')} FROM item t WHERE t.id = i.id), true)"  # noqa: S608 - constants
-"""The mask is that of the item today: what has become restricted is restricted in its past as well."""
+
+
+@cache
+def unmasked(sealed: Sealed) -> str:
+    """The mask is that of the item today: what has become restricted is restricted in its past as well."""
+    return f"coalesce((SELECT {restricted_predicate('t', sealed, 'i')} FROM item t WHERE t.id = i.id), true)"  # noqa: S608 - constants
+
+
+UNMASKED: Final = unmasked(CTE_SEALED)
 
 
 async def begin(tx: Tx, ids: Sequence[UUID]) -> None:

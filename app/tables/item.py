@@ -56,6 +56,14 @@ FAR_INSTANT = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
 """As FAR, for an instant."""
 
 
+COUNTED = [
+    "id", "version", "state", "cycle", "ledger_id", "source_type", "category", "severity", "mode", "lead_unit_id", "due_on",
+    "due_sort", "original_due_on", "blue_from", "yellow_from", "red_from", "measures_total", "measures_done", "submission_no",
+    "completed_at", "closed_at", "updated_at",
+]  # fmt: skip
+"""What figures look at: they are counted from the index alone, a seventh of the table's size."""
+
+
 class Item(SQLModel, table=True):
     """One problem from 查摆 to 销号; `state` and every facet are written by the life cycle alone."""
 
@@ -95,6 +103,10 @@ class Item(SQLModel, table=True):
         Index("ix_item_split_from", "split_from_id", postgresql_where="split_from_id IS NOT NULL"),
         Index("ix_item_document_no", "source_document_no", postgresql_where="source_document_no IS NOT NULL"),
         Index("ix_item_finder_unit", "finder_unit_id"),
+        Index(
+            "ix_item_counted", "registered_at", postgresql_include=COUNTED, postgresql_where="registered_at IS NOT NULL"
+        ),
+        Index("ix_item_restricted", "id", postgresql_where="confidentiality = 'restricted'"),
         Index("ix_item_notice", "notice_ends_on", postgresql_where="state = 'public_notice'"),
     )
     id: UUID = key()

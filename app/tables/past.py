@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, Integer, String, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Integer, String, Uuid
 from sqlmodel import Field, SQLModel
 
 from app.tables.base import day, instant, integer, line, uuid_, uuids
@@ -29,6 +29,7 @@ class ItemVersion(SQLModel, table=True):
         CheckConstraint("valid_to > valid_from", name="valid"),
         Index("ix_item_version_due", "due_sort", "item_id"),
         Index("ix_item_version_from", "valid_from", "item_id"),
+        Index("ix_item_version_again", "item_id", "cycle", "version", postgresql_where="cycle > 1"),
         Index("ix_item_version_unregistered", "item_id", postgresql_where="registered_at IS NULL"),
         FILLFACTOR,
     )
@@ -73,6 +74,19 @@ class ItemGone(SQLModel, table=True):
     item_id: UUID = Field(sa_column=_key(Uuid))
     finder_person_id: UUID | None = uuid_(null=True)
     finder_unit_id: UUID = uuid_()
+
+
+class OutcomeGone(SQLModel, table=True):
+    """An outcome that was recorded and removed again: figures of a moment in between still count it."""
+
+    __tablename__ = "outcome_gone"
+    item_id: UUID = Field(sa_column=_key(Uuid))
+    id: UUID = Field(sa_column=_key(Uuid))
+    kind: str = line(24)
+    amount_fen: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    quantity: int | None = integer(null=True)
+    created_at: datetime = instant()
+    gone_at: datetime = instant()
 
 
 class ItemText(SQLModel, table=True):

@@ -6,14 +6,28 @@ of the database can undo it, which is why readiness compares, and why the eviden
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from app.core.db import Reader
+from app.trail.redact import PLACEHOLDER
 
 APP_ROLE = "rectify_app"
-APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field", "item_gone")
+APPEND_ONLY = ("event", "log_position", "log_tile", "redacted_field", "item_gone", "outcome_gone", "snapshot")
 ENDED_ONCE = ("item_version", "item_unit_span", "item_person_span")
 VERSIONED = ("item",)
+REWORDED = {
+    "approval": ("comment",),
+    "decision": ("body", "minutes_no", "rule"),
+    "gate_result": ("detail", "comment"),
+    "item_cycle": ("snapshot",),
+    "progress_report": ("content", "next_step"),
+    "stage_review": ("summary",),
+    "submission": ("summary",),
+}
+"""Records of an item that only grow; a redaction puts its placeholder into these columns and nothing else anywhere."""
+RULED = {"objection": ("content", "contact", "ruling_reason", "ruling", "ruled_by", "ruled_at")}
+"""As above, and the ruling is added once."""
 GRANTS = {
     "event": ("SELECT", "INSERT"),
     "event_disclosure": ("SELECT", "INSERT", "DELETE"),
@@ -31,8 +45,11 @@ GRANTS = {
     "item_version": ("SELECT", "INSERT", "UPDATE"),
     "item_text": ("SELECT", "INSERT", "UPDATE"),
     "item_gone": ("SELECT", "INSERT"),
+    "outcome_gone": ("SELECT", "INSERT"),
+    "snapshot": ("SELECT", "INSERT"),
     "item_unit_span": ("SELECT", "INSERT", "UPDATE"),
     "item_person_span": ("SELECT", "INSERT", "UPDATE"),
+    **dict.fromkeys((*REWORDED, *RULED), ("SELECT", "INSERT", "UPDATE")),
 }
 UPDATED_COLUMNS = {
     "log_state": ("next",),
@@ -46,6 +63,7 @@ UPDATED_COLUMNS = {
     "item_text": ("title",),
     "item_unit_span": ("valid_to",),
     "item_person_span": ("valid_to",),
+    **{table: (*columns, "changed_seq") for table, columns in (REWORDED | RULED).items()},
 }
 """UPDATE is granted on these columns alone."""
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
@@ -91,11 +109,21 @@ UNTOLD_BODY = f"""
 BEGIN
   IF TG_OP = 'DELETE' AND EXISTS
     (SELECT FROM redacted_field WHERE event_id = OLD.event_id AND field = OLD.field) THEN RETURN OLD; END IF;{_REFUSED}"""
-RETITLED_BODY = f"""
+# What differs of a row must have become the placeholder, for an item about which a redaction was carried out.
+_REDACTED = f"""
+  IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM redaction WHERE item_id = OLD.item_id AND status = 'done') AND NOT EXISTS
+    (SELECT FROM jsonb_each(to_jsonb(NEW)) AS n JOIN jsonb_each(to_jsonb(OLD)) AS o USING (key)
+     WHERE n.value <> o.value AND key <> 'changed_seq' AND n.value <> to_jsonb('{PLACEHOLDER}'::text)
+       AND NOT (jsonb_typeof(n.value) = 'object' AND strpos(n.value::text, '{PLACEHOLDER}') > 0))
+  THEN RETURN NEW; END IF;"""  # noqa: S608 - a constant
+REWORDED_BODY = f"""
+BEGIN{_REDACTED}{_REFUSED}"""
+RULED_BODY = f"""
 BEGIN
-  IF TG_OP = 'UPDATE' AND OLD.item_id = NEW.item_id AND OLD.from_version = NEW.from_version AND EXISTS
-    (SELECT FROM redacted_field r JOIN event e ON e.id = r.event_id
-     WHERE e.subject_id = OLD.item_id AND e.seq = OLD.from_version AND r.field = 'title') THEN RETURN NEW; END IF;{_REFUSED}"""
+  IF TG_OP = 'UPDATE' AND OLD.ruling IS NULL AND NEW.ruling IS NOT NULL
+    AND to_jsonb(OLD) - '{{ruling,ruling_reason,ruled_by,ruled_at,changed_seq}}'::text[]
+      = to_jsonb(NEW) - '{{ruling,ruling_reason,ruled_by,ruled_at,changed_seq}}'::text[]
+  THEN RETURN NEW; END IF;{_REDACTED}{_REFUSED}"""
 DECIDED_BODY = f"""
 BEGIN
   IF TG_OP = 'UPDATE' AND OLD.status = 'requested' AND NEW.version = OLD.version + 1
@@ -110,6 +138,12 @@ class Trigger(NamedTuple):
     name: str
     when: str
     function: str
+
+    @property
+    def kind(self) -> int:
+        """What pg_trigger.tgtype says of it: for each row, before, and on which changes."""
+        told = {"FOR EACH ROW": 1, "BEFORE": 2, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
+        return sum(bit for word, bit in told.items() if word in self.when)
 
     def statements(self) -> list[str]:
         """The two statements that make it."""
@@ -126,7 +160,8 @@ FUNCTIONS = {
     "trail_signed_once": SIGNED_BODY,
     "trail_retired_once": RETIRED_BODY,
     "trail_untold_when_redacted": UNTOLD_BODY,
-    "trail_retitled_when_redacted": RETITLED_BODY,
+    "trail_reworded_when_redacted": REWORDED_BODY,
+    "trail_ruled_once": RULED_BODY,
     "trail_decided_once": DECIDED_BODY,
 }
 _GUARDED = {
@@ -135,8 +170,10 @@ _GUARDED = {
     "event_disclosure": "trail_untold_when_redacted",
     "checkpoint": "trail_signed_once",
     "trail_key": "trail_retired_once",
-    "item_text": "trail_retitled_when_redacted",
+    "item_text": "trail_reworded_when_redacted",
     "redaction": "trail_decided_once",
+    **dict.fromkeys(REWORDED, "trail_reworded_when_redacted"),
+    **dict.fromkeys(RULED, "trail_ruled_once"),
 }
 PROTECTED = tuple(_GUARDED)
 """Tables whose rows stay: what may happen to one of them happens once, and for a recorded reason."""
@@ -193,7 +230,8 @@ SELECT count(*) = cardinality($1::text[]) AND NOT bool_or(pg_has_role(current_us
 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1)
 """
 FOUND_TRIGGERS = """
-SELECT c.relname, t.tgname, t.tgenabled = 'A' AS always, f.proname, f.prosrc
+SELECT c.relname, t.tgname, t.tgenabled = 'A' AS always, f.proname, f.prosrc, t.tgtype,
+  t.tgqual IS NULL AND cardinality(t.tgattr::int2[]) = 0 AS unconditional
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS f ON f.oid = t.tgfoid
 WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal
 """
@@ -206,6 +244,11 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1)
 """
 
 
+FOUND_TABLES = """
+SELECT relname, pg_get_userbyid(relowner) AS owner, relrowsecurity OR EXISTS
+  (SELECT FROM pg_rewrite WHERE ev_class = c.oid) AS rewritten
+FROM pg_class AS c WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1) ORDER BY relname
+"""
 WHOLE_UPDATES = """
 SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1)
   AND has_table_privilege(oid, 'UPDATE') ORDER BY relname
@@ -222,7 +265,7 @@ async def drift(reader: Reader) -> list[str]:
 
     Grants are compared only where the service is separated from the owner: an owner may do everything.
     """
-    found = await _trigger_drift(reader)
+    found = [*await _trigger_drift(reader), *await _table_drift(reader)]
     if await separated(reader):
         found += await _grant_drift(reader)
     return found
@@ -238,9 +281,22 @@ async def _trigger_drift(reader: Reader) -> list[str]:
             found.append(f"{trigger.table}: trigger {trigger.name} is missing")
         elif not row["always"]:
             found.append(f"{trigger.table}: trigger {trigger.name} is not ENABLE ALWAYS")
+        elif row["tgtype"] != trigger.kind or not row["unconditional"]:
+            found.append(f"{trigger.table}: trigger {trigger.name} does not fire on every change")
         elif (row["proname"], row["prosrc"]) != (trigger.function, FUNCTIONS[trigger.function]):
             found.append(f"{trigger.table}: trigger {trigger.name} runs another function")
-    return found
+    ours = {(trigger.table, trigger.name) for trigger in TRIGGERS}
+    strange = [key for key in seen if key not in ours and key[0] in {*GRANTS, *VERSIONED}]
+    return [*found, *(f"{table}: trigger {name} is not ours" for table, name in sorted(strange))]
+
+
+async def _table_drift(reader: Reader) -> list[str]:
+    """One owner for all, no rule that rewrites what is written, no policy that hides rows."""
+    rows = await reader.fetch(FOUND_TABLES, list(GRANTS))
+    owners = Counter(row["owner"] for row in rows)
+    usual = owners.most_common(1)[0][0] if owners else None
+    found = [f"{row['relname']}: belongs to {row['owner']} and not to {usual}" for row in rows if row["owner"] != usual]
+    return found + [f"{row['relname']}: rules or row security are in force" for row in rows if row["rewritten"]]
 
 
 async def _grant_drift(reader: Reader) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from app.trail.proof.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
     Edge,
+    MissingTile,
     TileId,
     TilePath,
     encode_entries,
@@ -91,6 +92,20 @@ async def inclusion(reader: Reader, index: int) -> tuple[bytes, InclusionProof] 
     path = await _hashes(reader, inclusion_ranges(index, newest["size"]))
     proof = InclusionProof(index, tuple(path), newest["note"].encode())
     return format_proof(proof), proof
+
+
+async def paths(reader: Reader, size: int, indices: Sequence[int]) -> list[list[bytes] | None]:
+    """The inclusion path of each leaf in the tree of one sealed size; None where what is stored does not give it."""
+    planned = [inclusion_ranges(index, size) for index in indices]
+    tiles = await _tiles(reader, tiles_needed(part for ranges in planned for part in ranges))
+    return [_path(ranges, tiles) for ranges in planned]
+
+
+def _path(ranges: list[Range], tiles: Mapping[TileId, bytes]) -> list[bytes] | None:
+    try:
+        return range_hashes(ranges, tiles)
+    except MissingTile:
+        return None
 
 
 async def consistency(reader: Reader, first: int, second: int) -> Consistency | None:

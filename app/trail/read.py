@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app.core.db import Reader, Row
 from app.trail.fold import Told
+from app.trail.prove import latest
 
 WINDOW = 2000
 """Positions one call of the feed looks at: what bounds its cost for a caller who may see little of it."""
@@ -55,6 +56,11 @@ SELECT count(*) FROM (
   LIMIT $3
 ) AS counted
 """
+NAMES_THEN = """
+SELECT DISTINCT ON (e.subject_id) e.subject_id AS id, d.value::json #>> '{}' AS name
+FROM event e JOIN event_disclosure d ON d.event_id = e.id AND d.field = 'name'
+WHERE e.subject_id = ANY($1::uuid[]) AND e.at <= $2 ORDER BY e.subject_id, e.seq DESC
+"""
 NTH_OF_TYPE = "SELECT seq FROM event WHERE subject_id = $1 AND type = $2 ORDER BY seq OFFSET $3 - 1 LIMIT 1"
 # The first row is always there: it says how long the log is, even when nothing in it was the caller's.
 # OFFSET 0 keeps the planner walking the positions and stopping at the limit, whatever it believes about the tables.
@@ -93,6 +99,7 @@ class EventRow:
     prev: str
     leaf_hash: str
     fields: dict[str, Any]
+    redacted: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class Feed:
 
     rows: list[FeedRow]
     next_after: int
+    checkpoint: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +172,11 @@ async def item_events_total(
     return counted
 
 
+async def names_then(reader: Reader, subject_ids: Sequence[UUID], at: datetime) -> dict[UUID, str]:
+    """What configuration objects were called at an instant, as far as their history tells."""
+    return {row["id"]: row["name"] for row in await reader.fetch(NAMES_THEN, list(subject_ids), at)}
+
+
 async def seq_of(reader: Reader, item_id: UUID, event_type: str, nth: int) -> int | None:
     """The seq of an item's nth event (from 1) of one type; None where there are fewer."""
     seq: int | None = await reader.fetchval(NTH_OF_TYPE, item_id, event_type, nth)
@@ -177,7 +190,7 @@ async def feed(reader: Reader, after: int, limit: int, scope: FeedScope, wanted:
     rows = await reader.fetch(sql, after, window, limit, scope.configuration, wanted.types, wanted.kinds, *scope.args)
     found = [FeedRow(row["subject_kind"], row["subject_id"], row["masked"], _event(row)) for row in rows if row["id"]]
     reached = rows[-1]["position"] if len(found) == limit else min(after + window, rows[0]["last"])
-    return Feed(found, max(after, reached))
+    return Feed(found, max(after, reached), await latest(reader))
 
 
 def _event(row: Row) -> EventRow:
@@ -197,4 +210,5 @@ def _event(row: Row) -> EventRow:
         prev=body["prev"],
         leaf_hash=row["hash"].hex(),
         fields=row["fields"] or {},
+        redacted=sorted(body["pay"].keys() - (row["fields"] or {}).keys()),
     )

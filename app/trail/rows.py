@@ -12,12 +12,20 @@ from typing import Any, Final
 
 from sqlmodel import SQLModel
 
+from app.tables import closeout, item, rectify
 from app.trail.canonical import canonical, jsonable
 
 ROWS: Final = "rows"
 """The field of an event that lists [table, key, hex digest]; the digest is null for a row that was removed."""
 UNCOVERED: Final = frozenset({"changed_seq", "cited"})
 """Which event changed a row last, and whether something cites it: both follow from the history itself."""
+
+COVERED: Final[tuple[type[SQLModel], ...]] = (
+    closeout.Approval, rectify.Criterion, closeout.Decision, item.DuplicateVerdict, rectify.Evidence, closeout.GateResult,
+    item.ItemCycle, rectify.Measure, closeout.Objection, rectify.Outcome, rectify.PlanVersion, rectify.ProgressReport,
+    closeout.StageReview, rectify.Submission, closeout.Survey,
+)  # fmt: skip
+"""The tables whose rows events bind, by name."""
 
 
 @cache
@@ -37,6 +45,11 @@ def nothing(table: type[SQLModel]) -> dict[str, Any]:
 def row_key(table: type[SQLModel], row: Mapping[str, Any]) -> str:
     """What tells a row from the others of its item."""
     return "/".join(str(row[name]) for name in _shape(table)[0])
+
+
+def key_columns(table: type[SQLModel]) -> tuple[str, ...]:
+    """The columns of `row_key`."""
+    return _shape(table)[0]
 
 
 def row_digest(table: type[SQLModel], row: Mapping[str, Any]) -> str:

@@ -120,8 +120,8 @@ class Sealer:
         lease = await take(self.db, LEASE, self.owner)
         if lease is None:
             return 0
-        if self.keys is None:
-            self.keys = await hold(self.db, self.var, SEALING)
+        # Anew every time: what a key signs after it was retired is nobody's, to whoever verifies it.
+        self.keys = await hold(self.db, self.var, SEALING)
         await self._sign()
         if found.silent_for >= SILENCE:
             await self._say_alive(found.log_id)

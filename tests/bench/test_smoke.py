@@ -10,7 +10,8 @@ import pytest
 
 from app.settings import normalise_url
 from app.trail.canonical import leaf_hash
-from bench.__main__ import SMOKE, run, show
+from bench import verify
+from bench.__main__ import SMOKE, print_table, run, run_figures, show
 from bench.load import _read_wrk
 from bench.replay import Scene, Statement, scripted
 from bench.seed import fill
@@ -96,6 +97,20 @@ def test_every_cell_of_the_bench_runs(capsys: pytest.CaptureFixture[str]) -> Non
         "transition ÷ pgbench",
         "history and versions",
     ):
+        assert figure in table
+
+
+def test_every_figure_of_the_bench_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    show(run_figures(SMOKE), SMOKE)
+    table = capsys.readouterr().out
+    for figure in ("dashboard, one unit, watched", "statistics by unit, as_of at 50%", "statistics, now"):
+        assert figure in table
+
+
+def test_a_history_is_made_and_verified_by_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(verify.rows(2000, 1, 7))
+    table = capsys.readouterr().out
+    for figure in ("sha256 + json.loads", "verify usual, s per 10^6 events", "verify strict, peak MB"):
         assert figure in table
 
 

@@ -15,13 +15,15 @@ from app.core.enums import LabelledEnum
 from app.lifecycle import states
 from app.lifecycle.childwrites import CHILD_TABLE
 from app.settings import Settings
+from app.trail.proof import fold, frames
+from app.trail.proof.command import options
+from app.trail.proof.findings import Verdict
 from docs import generate
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GLOSSARY = (DOCS / "glossary.md").read_text(encoding="utf-8")
-HISTORY = (DOCS / "guides" / "history.md").read_text(encoding="utf-8")
 WRITTEN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "openapi").glob("*.md")])
 SECTIONS = ["Context", "Decision", "Consequences", "Alternatives considered"]
 
@@ -165,7 +167,9 @@ def test_decisions_are_numbered_without_gaps_and_have_every_section() -> None:
         assert f"]({path.name})" in index, path.name
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/guides/history.md", "docs/guides/operations.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "docs/guides/history.md", "docs/guides/operations.md", "docs/guides/auditor.md"]
+)
 def test_shell_examples_are_valid_shell(path: str) -> None:
     examples = blocks((ROOT / path).read_text(encoding="utf-8"), "sh")
     assert examples
@@ -174,7 +178,22 @@ def test_shell_examples_are_valid_shell(path: str) -> None:
         assert checked.stderr == ""
 
 
-def test_the_worked_example_of_a_leaf_hash_is_right(tmp_path: Path) -> None:
+@pytest.mark.parametrize("guide", ["history.md", "trail-format.md"])
+def test_the_worked_examples_of_the_formats_are_right(tmp_path: Path, guide: str) -> None:
     example = tmp_path / "example.py"
-    example.write_text(blocks(HISTORY, "python")[0], encoding="utf-8")
+    text = (DOCS / "guides" / guide).read_text(encoding="utf-8")
+    example.write_text(blocks(text, "python")[0], encoding="utf-8")
     subprocess.run([sys.executable, str(example)], check=True)
+
+
+def test_the_guide_to_the_verifier_names_its_options_verdicts_and_nothing_else() -> None:
+    guide = (DOCS / "guides" / "auditor.md").read_text(encoding="utf-8")
+    known = {option for action in options("verify")._actions for option in action.option_strings} | {"--script"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", guide)) <= known
+    assert [verdict.name for verdict in Verdict if f"| {verdict.value} | {verdict.name} |" not in guide] == []
+
+
+def test_the_guide_to_the_formats_names_every_kind_of_line_and_every_column_of_words() -> None:
+    guide = (DOCS / "guides" / "trail-format.md").read_text(encoding="utf-8")
+    assert [kind for kind in frames.MEMBERS if f"| `{kind}` |" not in guide] == []
+    assert [name for name in fold.TOLD_WORDS if f"`{name}`" not in guide] == []

@@ -75,7 +75,8 @@ class Bases:
     def __init__(self, ground: Ground, rng: random.Random) -> None:
         document = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
         self.ground, self.rng = ground, rng
-        self.entries = [entry for entry in operations(document) if entry[2]["operationId"] != "signOut"]
+        left_out = {"signOut", "endSession", "streamEvents"}  # what ends the caller's session, and what has no end
+        self.entries = [entry for entry in operations(document) if entry[2]["operationId"] not in left_out]
         self.shared = document["components"]
 
     def make(self, caller: Caller) -> Request:

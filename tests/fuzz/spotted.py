@@ -85,7 +85,10 @@ def hooked(schema: Schema, ground: Ground, caller: Caller, rng: random.Random) -
 
     @schemathesis.hook
     def after_call(_context: Any, case: Case, response: Any) -> None:
-        if case.operation.definition.raw.get("operationId") == "signOut" and response.status_code == 204:
+        if (
+            case.operation.definition.raw.get("operationId") in {"signOut", "endSession"}
+            and response.status_code == 204
+        ):
             caller.signed_out()
 
     @schema.auth()

@@ -130,6 +130,7 @@ async def _target(org: Organisation, number: int, column: str, place: tuple[UUID
     unit, ledger = place
     known = await _bystander(org, unit)
     known |= {"ledger_id": ledger, "policy_version": 1, "unit_id": unit, "code": "inspection", "name": "start.js"}
+    known["file"] = "main.js"
     known |= {"plan_version": 1, "submission_no": 1, "path": "0/000.p/1", "index": 0}
     known["category_id"] = await org.db.fetchval("SELECT id FROM category ORDER BY code LIMIT 1")
     confidentiality = {"restricted": "restricted", "stub": "secret_stub"}.get(column, "internal")

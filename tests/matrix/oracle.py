@@ -42,7 +42,12 @@ A_PROGRAM = frozenset(
     {"item:read", "event:read", "organisation:read", "ledger:read", "item:draft", "progress:write", "evidence:write"}
 )
 ADMINISTRATORS = frozenset({"system_admin", "security_admin", "audit_admin"})
-WITH_A_FOREIGN_PASSWORD = frozenset({"GET /v1/me", "POST /v1/me/password", "DELETE /v1/auth/token"})
+WITH_A_FOREIGN_PASSWORD = frozenset(
+    {
+        "GET /v1/me", "POST /v1/me/password", "DELETE /v1/auth/token", "GET /v1/auth/session",
+        "DELETE /v1/auth/session",
+    }
+)  # fmt: skip
 
 _TABLE = """
 public            GET    /livez
@@ -53,7 +58,12 @@ public            GET    /openapi.json
 public            GET    /docs
 public            GET    /redoc
 public            GET    /docs/assets/{name}
+public            GET    /
+public            GET    /board/{file}
 public            POST   /v1/auth/token
+public            POST   /v1/auth/session
+signed_in         GET    /v1/auth/session
+signed_in         DELETE /v1/auth/session
 signed_in         DELETE /v1/auth/token
 signed_in         GET    /v1/me
 signed_in         POST   /v1/me/password
@@ -104,6 +114,7 @@ ledger:read       GET    /v1/source-types
 ledger:read       GET    /v1/source-types/{code}
 dictionary:manage PUT    /v1/source-types/{code}
 event:read        GET    /v1/events
+event:read        GET    /v1/events/stream
 event:read        GET    /v1/trail/checkpoints
 event:read        GET    /v1/trail/checkpoints/latest
 event:read        GET    /v1/trail/checkpoint
@@ -194,7 +205,7 @@ def columns(operation: str) -> tuple[str, ...]:
     """The columns in which an operation has cells, credentials aside."""
     if "{item_id}" in operation:
         return (*RELATIONS, *KINDS)
-    named = set(re.findall(r"\{([a-z_]+)", operation)) - {"code", "name", "path", "category_id", "index"}
+    named = set(re.findall(r"\{([a-z_]+)", operation)) - {"code", "name", "file", "path", "category_id", "index"}
     if named & {"person_id", "post_id", "key_id", "delegation_id", "grant_id"}:
         return (*RELATIONS, MINE)
     return RELATIONS if named or "{index}" in operation else ("own",)
@@ -231,6 +242,8 @@ def _admitted(who: Who, operation: str) -> bool:
 def _found(who: Who, operation: str, column: str) -> Answer:
     """What reading one thing answers, the route being open; writes are asked with a body that is refused before."""
     method, path = operation.split()
+    if operation == "GET /v1/auth/session":
+        return "401"  # it tells a browser's cookie its word; the callers here are programs
     if path.startswith("/v1/trail/tile/"):
         return "403"  # the whole log is for those who watch the whole organisation
     if method != "GET":

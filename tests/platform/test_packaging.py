@@ -87,6 +87,7 @@ def test_the_wheel_carries_every_migration_and_every_module(unpacked: Path) -> N
     assert names(ROOT / "migrations", "*.py") == names(unpacked / "app/_migrations", "*.py")
     modules = names(unpacked / "app", "*.py")
     assert names(ROOT / "app", "*.py") == {name for name in modules if not name.startswith("_migrations/")}
+    assert names(ROOT / "app/features/board/web", "*") == names(unpacked / "app/features/board/web", "*")
     assert (unpacked / "app/py.typed").is_file()
     assert (unpacked / "app/_migrations/script.py.mako").is_file()
     assert not (unpacked / "tests").exists()

@@ -28,7 +28,7 @@ ALWAYS = {
     "content-type": "application/problem+json",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
-    "vary": "Authorization, Accept-Language",
+    "vary": "Authorization, Cookie, Accept-Language",
     "x-content-type-options": "nosniff",
 }
 VARYING = {"x-request-id", "content-length"}

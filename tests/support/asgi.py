@@ -63,6 +63,8 @@ async def send(app: FastAPI, ask: Ask) -> httpx2.Response:
             started.update(message)
         else:
             body.append(message.get("body", b""))
+            if endless(started):  # its first words are enough
+                over.set()
 
     try:
         await app(ask.scope(), receive, take)  # type: ignore[arg-type]
@@ -73,6 +75,11 @@ async def send(app: FastAPI, ask: Ask) -> httpx2.Response:
         return httpx2.Response(499)
     headers = [(bytes(name), bytes(value)) for name, value in started["headers"]]
     return httpx2.Response(started["status"], headers=headers, content=b"".join(body))
+
+
+def endless(started: dict[str, Any]) -> bool:
+    """Whether this answer goes on until the caller leaves."""
+    return any(name == b"content-type" and b"event-stream" in value for name, value in started["headers"])
 
 
 async def documented(app: FastAPI, ask: Ask) -> httpx2.Response:

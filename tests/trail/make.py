@@ -18,8 +18,10 @@ from sqlalchemy.schema import CreateTable
 from app.access.actor import Actor
 from app.core.db import Database, Row, Tx
 from app.core.ids import uuid7
-from app.tables import past
+from app.tables import closeout, past, rectify
 from app.tables import trail as tables
+from app.tables.item import ItemCycle
+from app.tables.snapshot import Snapshot
 from app.trail import ddl
 from app.trail.canonical import commitment, leaf_hash
 from app.trail.envelope import START, Entry, Head
@@ -45,8 +47,18 @@ TABLES: Sequence[Any] = (
     past.ItemVersion,
     past.ItemText,
     past.ItemGone,
+    past.OutcomeGone,
+    Snapshot,
     past.ItemUnitSpan,
     past.ItemPersonSpan,
+    closeout.Approval,
+    closeout.Decision,
+    closeout.GateResult,
+    closeout.Objection,
+    closeout.StageReview,
+    rectify.ProgressReport,
+    rectify.Submission,
+    ItemCycle,
 )
 ITEM_TABLE = "CREATE TABLE item (id uuid PRIMARY KEY, version int NOT NULL, hidden boolean NOT NULL DEFAULT false)"
 
@@ -55,7 +67,9 @@ async def create_history(connection: asyncpg.Connection) -> None:
     """Tables and everything beyond them, and the columns of an item that the history looks at."""
     for model in TABLES:
         table: Table = model.__table__
-        await connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
+        # Without what a record of an item refers to: organisation and life cycle are not here.
+        made = CreateTable(table, include_foreign_key_constraints=[])
+        await connection.execute(str(made.compile(dialect=DIALECT)))
     await connection.execute(ITEM_TABLE)
     for statement in ddl.create_statements():
         await connection.execute(statement)

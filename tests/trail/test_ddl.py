@@ -1,3 +1,4 @@
+import json
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -7,7 +8,9 @@ from app.core.db import Database, Tx
 from app.core.ids import uuid7
 from app.trail import ddl
 from app.trail.positions import assign_positions
+from app.trail.redact import PLACEHOLDER
 from tests.trail.make import History, change, new_id, step
+from tests.trail.rows import ONE_ROW_EACH
 
 CHANGES = {
     "event": "body = ''",
@@ -21,30 +24,28 @@ CHANGES = {
     "item_version": "state = 'closed'",
     "item_text": "title = '无'",
     "item_gone": "finder_person_id = NULL",
+    "outcome_gone": "amount_fen = 0",
+    "snapshot": "content_hash = 'x'",
     "item_unit_span": "part = 'lead'",
     "item_person_span": "person_id = gen_random_uuid()",
+    "approval": "comment = '改写'",
+    "decision": "body = '改写'",
+    "gate_result": "comment = '改写'",
+    "item_cycle": "snapshot = '{}'",
+    "objection": "content = '改写'",
+    "progress_report": "content = '改写'",
+    "stage_review": "summary = '改写'",
+    "submission": "summary = '改写'",
 }
-_ROOT = "sha256('')"
-ONE_ROW_EACH = (
-    "INSERT INTO log_tile VALUES (0, 0, decode(repeat('ab', 8192), 'hex'))",
-    f"INSERT INTO checkpoint VALUES (1, {_ROOT}, 'signed')",
-    "INSERT INTO trail_key VALUES (gen_random_uuid(), 'receipt', 'f', NULL, now(), now())",
-    """INSERT INTO redaction VALUES (gen_random_uuid(), gen_random_uuid(), 'done', 'court_order', '[]', gen_random_uuid(),
-         now(), gen_random_uuid(), now(), 2)""",
-    """INSERT INTO redacted_field SELECT gen_random_uuid(), 'title', subject_id, seq, gen_random_uuid() FROM event
-         WHERE subject_kind = 'item'""",
-    """INSERT INTO item_version (item_id, version, valid_from, valid_to, ledger_id, state, cycle, source_type, confidentiality,
-         due_sort, measures_total, measures_done, progress_percent, submission_no)
-       VALUES (gen_random_uuid(), 1, now(), 'infinity', gen_random_uuid(), 'draft', 1, 's', 'internal', 'infinity',
-         0, 0, 0, 0)""",
-    "INSERT INTO item_text VALUES (gen_random_uuid(), 1, '漏水')",
-    "INSERT INTO item_gone VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid())",
-    "INSERT INTO item_unit_span VALUES (gen_random_uuid(), gen_random_uuid(), 'source', now(), 'infinity')",
-    "INSERT INTO item_person_span VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'infinity')",
-)
+REWORDED = {"item_text", *ddl.REWORDED, *ddl.RULED}
+ON_RECORD = """
+INSERT INTO redaction VALUES (gen_random_uuid(), $1, 'done', 'court_order', '[]', gen_random_uuid(), now(),
+  gen_random_uuid(), now(), 2)
+"""
 BLUNT = "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
 FORBIDDEN = (
-    *(f"UPDATE {table} SET {text}" for table, text in CHANGES.items() if table != "item_text"),
+    *(f"UPDATE {table} SET {text}" for table, text in CHANGES.items() if table not in REWORDED),
+    *(f"UPDATE {table} SET item_id = item_id" for table in REWORDED),
     *(f"DELETE FROM {table}" for table in ddl.PROTECTED if table != "event_disclosure"),
     *(f"TRUNCATE {table} CASCADE" for table in ddl.GRANTS),
     *(f"DROP TABLE {table}" for table in ddl.GRANTS),
@@ -88,7 +89,7 @@ async def owner(history: History, history_dsn: str) -> AsyncIterator[asyncpg.Con
     await assign_positions(history.db)
     await history.changes(change(new_id(), fields={"a": 1}))
     connection = await asyncpg.connect(history_dsn)
-    for statement in ONE_ROW_EACH:
+    for statement in ONE_ROW_EACH.values():
         await connection.execute(statement)
     yield connection
     await connection.close()
@@ -141,6 +142,36 @@ async def test_the_service_role_cannot_change_the_past(owner: asyncpg.Connection
         with pytest.raises(asyncpg.InsufficientPrivilegeError) as caught:
             await owner.execute(statement)
         assert "it only grows" not in str(caught.value), statement
+
+
+@pytest.mark.parametrize("table", sorted(REWORDED))
+async def test_after_a_redaction_a_record_takes_the_placeholder_and_nothing_else(
+    owner: asyncpg.Connection, table: str
+) -> None:
+    item_id = await owner.fetchval(f"SELECT item_id FROM {table}")
+    column = CHANGES[table].partition(" ")[0]
+    words = json.dumps({"goal": PLACEHOLDER}, ensure_ascii=False) if table == "item_cycle" else PLACEHOLDER
+    wrong = "{}" if table == "item_cycle" else f"{PLACEHOLDER}。"
+    change = f"UPDATE {table} SET {column} = $1"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute(change, words)
+    await owner.execute(ON_RECORD, item_id)
+    for bad in (f"{change}, item_id = gen_random_uuid()", f"DELETE FROM {table} WHERE $1 <> ''"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+            await owner.execute(bad, words)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute(change, wrong)
+    await owner.execute(change, words)
+    assert await owner.fetchval(f"SELECT {column}::text FROM {table}") == words
+
+
+async def test_an_objection_is_ruled_on_once(owner: asyncpg.Connection) -> None:
+    ruling = "UPDATE objection SET ruling = 'dismissed', ruling_reason = '不实', ruled_at = now()"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute(f"{ruling}, content = '改写'")
+    await owner.execute(ruling)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="it only grows"):
+        await owner.execute("UPDATE objection SET ruling = 'upheld'")
 
 
 async def test_an_item_cannot_skip_or_repeat_a_version(owner: asyncpg.Connection) -> None:

@@ -21,6 +21,7 @@ from app.lifecycle.children import Writing, measure_parties, open_item, save_ite
 from app.lifecycle.childwrites import Child, Operation
 from app.lifecycle.parties import Party
 from app.tables import closeout, rectify
+from app.trail.redactions import HOLD_CONTENT, content_lock
 
 CHILDREN: Final[Mapping[TargetKind, Child]] = {
     TargetKind.ITEM: Child.EVIDENCE_ITEM,
@@ -63,6 +64,7 @@ async def add_evidence(tx: Tx, write: ItemWriting, uploaded: Uploaded) -> Reply:
         raise Problem("guards_unmet", faults=[_UNKNOWN])
     if target is not None:
         require_current(opened, target)
+    await tx.fetchval(HOLD_CONTENT, content_lock(stored.sha256))
     row = {
         "id": uuid7(),
         "cycle": opened.row["cycle"],

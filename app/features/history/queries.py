@@ -64,7 +64,12 @@ async def feed(db: Database, actor: Actor, query: schemas.FeedQuery) -> schemas.
         found = await read.feed(reader, query.after, query.limit, scope, Wanted(query.type, query.subject_kind))
         names = await _names(reader, [row.event for row in found.rows])
     items = [_feed_event(row, names) for row in found.rows]
-    return schemas.Feed(items=items, next_after=found.next_after)
+    newest = found.checkpoint
+    return schemas.Feed(
+        items=items,
+        next_after=found.next_after,
+        checkpoint=None if newest is None else schemas.FeedCheckpoint(size=newest["size"], note=newest["note"]),
+    )
 
 
 async def _slice(
@@ -156,6 +161,7 @@ def _event(row: EventRow, names: Names, *, masked: bool) -> dict[str, Any]:
         "comment": comment,
         "leaf_hash": row.leaf_hash,
         "prev": row.prev,
+        "redacted_fields": row.redacted,
         "masked_fields": names_hidden + [name if name == "comment" else f"fields.{name}" for name in hidden],
     }
 

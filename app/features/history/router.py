@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from app.access.actor import Actor
 from app.access.guarding import ItemReading, item_reading, permit
@@ -14,13 +15,25 @@ from app.access.permissions import Permission
 from app.core.http import Call, Reply, StrictRoute, call_of, respond
 from app.core.openapi import problem_responses
 from app.core.paging import cursor_for, page_links
-from app.features.history import queries, schemas
+from app.features.history import bundle, queries, schemas, stream
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1")
 
 ReadingItem = Annotated[ItemReading, Depends(item_reading(Permission.EVENT_READ))]
 Reading = Annotated[Actor, Depends(permit(Permission.EVENT_READ))]
+LastEventId = Annotated[
+    int | None,
+    Header(
+        alias="Last-Event-ID",
+        ge=0,
+        le=schemas.LAST_POSITION,
+        description="收到的最后一个 id，从其后继续 · The last id received; the stream goes on behind it",
+    ),
+]
 _HISTORY: Final[list[str | Enum]] = ["history"]
+_TRAIL: Final[list[str | Enum]] = ["trail"]
+NDJSON: Final = "application/x-ndjson"
+_BUNDLE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {NDJSON: {"schema": {"type": "string"}}}}}
 
 
 @router.get(
@@ -56,6 +69,25 @@ async def list_transitions(
 
 
 @router.get(
+    "/trail/items/{item_id}/bundle",
+    operation_id="getItemBundle",
+    tags=_TRAIL,
+    summary="可离线核对的事项历史 · The history of an item as a file to check offline",
+    response_class=StreamingResponse,
+    responses={**_BUNDLE, **problem_responses("not_found", "not_sealed_yet")},
+)
+async def item_bundle(reading: ReadingItem) -> Response:
+    """For `rectify verify`: every event with its proof, what it said, and the item as it stands now, in rl-export/1.
+
+    What history tells nobody is left out and named. A restricted item is for those who may read its text: the bodies
+    that the proofs are made of name who acted.
+    """
+    file = await bundle.of(reading)
+    name = f'attachment; filename="{reading.item_id}.ndjson"'
+    return StreamingResponse(bundle.pieces(file), media_type=NDJSON, headers={"Content-Disposition": name})
+
+
+@router.get(
     "/events",
     operation_id="listEvents",
     tags=_HISTORY,
@@ -69,6 +101,33 @@ async def list_events(request: Request, actor: Reading, query: Annotated[schemas
     """
     feed = await queries.feed(request.app.state.db, actor, query)
     return respond(Reply(200, feed, headers=_links(call_of(request), query.after, feed.next_after)))
+
+
+@router.get(
+    "/events/stream",
+    operation_id="streamEvents",
+    tags=_HISTORY,
+    summary="实时变更流（SSE） · The live stream of events",
+    response_class=stream.Described,
+    responses={**stream.DESCRIBED, **problem_responses("too_many_requests", "unavailable", "in_recovery")},
+)
+async def stream_events(
+    request: Request,
+    actor: Reading,
+    query: Annotated[schemas.StreamQuery, Query()],
+    last_event_id: LastEventId = None,
+) -> Response:
+    """The feed of `GET /v1/events` as it grows, a second or two behind: `id` is the position, `data` the same event.
+
+    Give back the last id in Last-Event-ID and nothing is missed or repeated; browsers do so by themselves. Comments keep
+    quiet connections alive. When access ends, an event named `problem` says why and the stream with it.
+    """
+    watch = request.app.state.watch
+    watch.require_room(actor.principal)
+    after = query.after if last_event_id is None else last_event_id
+    return stream.EventStream(
+        stream.Listener(request, watch, actor, query), await watch.last() if after is None else after
+    )
 
 
 def _links(call: Call, after: int, next_after: int) -> dict[str, str]:

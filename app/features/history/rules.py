@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.core.errors import Text
@@ -17,7 +17,7 @@ SAFE_FIELDS: Final = frozenset({
     "severity", "confidentiality", "mode", "deadline", "accountable_leader_ids", "lead_unit_id",
     "responsible_unit_id", "cooperating_unit_ids", "declared_true", "to_state", "gates", "disposition",
     "result", "reason_code", "redo_by", "next_review_on", "target_id", "rehome_to_id", "child_ids",
-    "from_item_ids", "from_numbers", "split_from_id",
+    "from_item_ids", "from_numbers", "split_from_id", "redacted", "basis", "redaction_id",
 })  # fmt: skip
 """Codes, counters, dates and units: all that a restricted item tells those who may not read its text.
 
@@ -32,6 +32,9 @@ SEALED_FIELDS: Final = SURVEYS | {"contact"}
 
 Whoever may know reads it at the gate or the objection itself; the reasons of a survey's verdict would give it away.
 """
+
+GUESSABLE: Final = frozenset({"survey", "objection"})
+"""Tables whose rows hold what is sealed and little else: their unsalted digests would let it be guessed."""
 
 _OBJECTS: Final[Mapping[str, Text]] = {
     "item": Text("事项", "Item"),
@@ -63,6 +66,8 @@ _OBJECTS: Final[Mapping[str, Text]] = {
     "ledger.policy": Text("台账规则", "Policy"),
     "category": Text("问题类别", "Category"),
     "source_type": Text("问题来源类型", "Source type"),
+    "redaction": Text("脱敏申请", "Request for redaction"),
+    "key": Text("签名密钥", "Signing key"),
 }
 _VERBS: Final[Mapping[str, Text]] = {
     "created": Text("新建", "created"),
@@ -96,6 +101,11 @@ _VERBS: Final[Mapping[str, Text]] = {
     "archived": Text("归档", "archived"),
     "logged_in": Text("登录", "logged in"),
     "split_off": Text("拆分立账", "split off"),
+    "redacted": Text("脱敏", "redacted"),
+    "requested": Text("提出", "made"),
+    "approved": Text("批准", "approved"),
+    "rejected": Text("驳回", "rejected"),
+    "retired": Text("停用", "retired"),
 }
 
 
@@ -117,6 +127,10 @@ def _of_survey(evidence: object) -> bool:
     return isinstance(evidence, Mapping) and evidence.get("target_kind") == "survey"
 
 
+def _guessable(rows: object) -> bool:
+    return isinstance(rows, list) and any(entry[0] in GUESSABLE for entry in rows)
+
+
 def hide(fields: Mapping[str, Any], *, restricted: bool) -> tuple[dict[str, Any], list[str]]:
     """The fields with null for what is hidden, and the names of those; `restricted` leaves only the safe ones."""
     sealed = SEALED_FIELDS | SURVEY_REASONS if fields.keys() & SURVEYS else SEALED_FIELDS
@@ -124,9 +138,25 @@ def hide(fields: Mapping[str, Any], *, restricted: bool) -> tuple[dict[str, Any]
         sealed |= {"comment"}
     if _of_survey(fields.get("evidence")):
         sealed |= {"evidence"}
+    if _guessable(fields.get("rows")):
+        sealed |= {"rows"}
     hidden = sorted(
         name
         for name, value in fields.items()
         if value is not None and (name in sealed or (restricted and name not in SAFE_FIELDS))
     )
     return {name: None if name in hidden else value for name, value in fields.items()}, hidden
+
+
+class Sealing:
+    """What a bundle leaves out for everybody, as history does: how single people answered, how an objector is reached."""
+
+    def fields(self, said: Mapping[str, Any]) -> Sequence[str]:
+        return hide(said, restricted=False)[1]
+
+    def row(self, table: str, row: Mapping[str, Any]) -> bool:
+        return (
+            table in GUESSABLE
+            or (table == "gate_result" and row["gate"] == "people_satisfied")
+            or (table == "evidence" and _of_survey(row))
+        )

@@ -72,6 +72,23 @@ class FeedQuery(BaseModel):
     subject_kind: Kinds = None
 
 
+class StreamQuery(BaseModel):
+    """Where to begin, unless Last-Event-ID says it, and what to look for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    after: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=LAST_POSITION,
+            description="自此序号之后；不填自现在起 · After this position; left out: from now on",
+        ),
+    ] = None
+    type: Types = None
+    subject_kind: Kinds = None
+
+
 class EventLabel(Out):
     """What happened, for people."""
 
@@ -116,6 +133,12 @@ class Event(Out):
     leaf_hash: str
     prev: str
     masked_fields: list[str]
+    redacted_fields: Annotated[
+        list[str],
+        Field(
+            description="已脱敏的字段：值已删除，承诺仍在 · Fields whose words were redacted; their commitments stay"
+        ),
+    ]
 
 
 class EventPage(PageOf[Event]):
@@ -129,11 +152,22 @@ class FeedEvent(Event):
     subject_id: UUID
 
 
+class FeedCheckpoint(Out):
+    """The newest signed checkpoint: whoever keeps one can show later that nothing before it was changed."""
+
+    size: int
+    note: Annotated[str, Field(description="C2SP 签名文本，原样保存 · A C2SP signed note, to be kept as it is")]
+
+
 class Feed(Out):
     """Go on with `next_after`; an empty page may move on too, and what was once passed never appears behind it."""
 
     items: list[FeedEvent]
     next_after: int
+    checkpoint: Annotated[
+        FeedCheckpoint | None,
+        Field(description="最新检查点；尚无时为 null · The newest checkpoint; null before the first"),
+    ]
 
 
 class TransitionOut(Out):

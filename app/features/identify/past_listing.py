@@ -15,11 +15,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 from app.access.authenticate import ACTOR_CTE
-from app.access.scope import CTE, Shape, predicate, then
+from app.access.scope import CTE, CTE_SEALED, Shape, predicate, then
 from app.core.clock import beijing_date
-from app.features.identify.listing import FILTERS, SORTS, Query, rows_sql, summary
+from app.features.identify.listing import SORTS, Query, condition, rows_sql
+from app.lifecycle.filters import filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql, overdue_days_sql
 from app.lifecycle.past import TITLE, UNMASKED, known
+from app.lifecycle.summaries import summary
 
 _AT: Final = "$6::timestamptz"
 _DAY: Final = "$7::date"
@@ -28,20 +30,7 @@ _THEN: Final = then(_AT)
 _SOURCE: Final = f"{known(_AT)} i"
 _LIGHT: Final = light_sql(_DAY, GREY_BY_STATE)
 _LATE: Final = overdue_days_sql(_DAY)
-_IN_UNITS = (
-    "EXISTS (SELECT FROM item_unit_span fu JOIN unit f ON f.id = fu.unit_id WHERE fu.item_id = i.id AND {test}"
-    f"{_THEN.when.format('fu')})"
-)
-ONLY_NOW: Final = ("q", "updated_since", "waiting_for")
-"""Filters that make no sense in the past: search tokens, consumers' cursors and to-do lists exist for today alone."""
-_FILTERS: Final = FILTERS | {
-    "unit_id": _IN_UNITS.replace("{test}", "f.id = ANY({0}::uuid[])"),
-    "unit_id+subtree": _IN_UNITS.replace("{test}", "f.ancestors && {0}::uuid[]"),
-    "person_id": "(EXISTS (SELECT FROM item_person_span ip WHERE ip.item_id = i.id AND ip.person_id = ANY({0}::uuid[])"
-    f"{_THEN.when.format('ip')}) AND {UNMASKED})",
-    "light": f"{_LIGHT} = ANY({{0}}::text[])",
-    "overdue": f"({_LATE} > 0) = {{0}}::bool",
-}
+_FILTERS: Final = filters_then(_DAY, _AT, CTE_SEALED)
 _SHOWN: Final = summary("CASE WHEN i.unmasked THEN nullif(i.title, '') END", _LIGHT, _LATE, "'[]'::json")
 
 
@@ -57,15 +46,16 @@ class Walk:
 
 _DUE_NONE: Final = f"'{SORTS['due_on'].literal}'"
 _NUMBER_NONE: Final = f"'{SORTS['number'].literal}'"
+_REGISTERED: Final = "i.registered_at IS NOT NULL"
 _UNREGISTERED: Final = "i.registered_at IS NULL"
+# What was registered later is passed over by today's row alone; written so that no index of that column is tempting.
+_EARLIER: Final = f"(i.walk_registered <= {_AT}) IS TRUE"
 WALKS: Final = {
     "due_on": Walk("due_sort", "id", f"i.due_sort < {_DUE_NONE}", f"i.due_sort = {_DUE_NONE}"),
     "updated_at": Walk("updated_at", "id"),
-    "registered_at": Walk(
-        "walk_registered", "walk_id", f"i.registered_at IS NOT NULL AND i.walk_registered <= {_AT}", _UNREGISTERED
-    ),
+    "registered_at": Walk("walk_registered", "walk_id", f"{_REGISTERED} AND i.walk_registered <= {_AT}", _UNREGISTERED),
     "number": Walk(
-        "walk_number", "walk_id", f"i.registered_at IS NOT NULL AND i.walk_number < {_NUMBER_NONE}", _UNREGISTERED
+        "walk_number", "walk_id", f"{_REGISTERED} AND {_EARLIER} AND i.walk_number < {_NUMBER_NONE}", _UNREGISTERED
     ),
 }
 
@@ -79,7 +69,7 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     """
     walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
     where = [predicate(shape, "i", CTE, _THEN)]
-    where += [_FILTERS[name].format(f"${_FIRST + position}") for position, name in enumerate(filters)]
+    where += [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
     base = " AND ".join(where)
     last = _FIRST + len(filters)
     direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")

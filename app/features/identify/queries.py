@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -22,48 +21,30 @@ from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
 from app.core.enums import LabelledEnum
 from app.core.errors import CATALOGUE, Fault, Problem, Text
-from app.core.fields import Day, Instant
+from app.core.fields import Day
 from app.core.http import Request
 from app.core.messages import refusal
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
-from app.core.text import fold, query_tokens
 from app.features.identify import past_listing
-from app.features.identify.listing import Query, arguments, keyset_of, page_sql, tail_follows
+from app.features.identify.listing import SET, Query, arguments, keyset_of, page_sql, tail_follows
 from app.features.identify.schemas import DuplicateCandidate
 from app.lifecycle.duplicates import candidates
+from app.lifecycle.filter_query import ItemFilters, chosen
+from app.lifecycle.filters import ONLY_NOW
 from app.lifecycle.gather import read_items
-from app.lifecycle.light import Light
 from app.lifecycle.schemas import ItemOut
-from app.lifecycle.states import Confidentiality, Mode, Phase, Severity, State
 from app.lifecycle.view import ITEM_SQL, item_out
+from app.metrics.definitions import Basis
+from app.metrics.drill import named_set
 
-MAX_VALUES: Final = 50
-
-
-def _codes(kind: type[StrEnum]) -> AfterValidator:
-    """A comma-separated list of codes; an unknown one is an error, not an empty page."""
-    known = {member.value for member in kind}
-
-    def check(text: str) -> str:
-        if not set(text.split(",")) <= known:
-            raise refusal("unknown_code", Text("含有未定义的代码", "Contains an undefined code"))
-        return text
-
-    return AfterValidator(check)
+_NO_SET: Final = Text("period_from、period_to 须与 set 同用", "period_from and period_to go with set")
+_NO_PERIOD: Final = Text("该集合须给出期间的首日和末日", "This set needs the first and last day of its period")
 
 
-def _uuids(text: str) -> str:
-    try:
-        found = [UUID(part) for part in text.split(",")]
-    except ValueError:
-        raise refusal("uuid_invalid", Text("应为逗号分隔的 UUID", "Must be UUIDs separated by commas")) from None
-    if len(found) > MAX_VALUES:
-        raise refusal("too_many_values", Text("取值过多", "Too many values"))
+def _set(text: str) -> str:
+    if named_set(text) is None:
+        raise refusal("unknown_code", Text("含有未定义的代码", "Contains an undefined code"))
     return text
-
-
-Ids = Annotated[str | None, Field(max_length=2000), AfterValidator(lambda text: None if text is None else _uuids(text))]
-Words = Annotated[str | None, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class ItemSort(LabelledEnum):
@@ -79,106 +60,40 @@ class ItemSort(LabelledEnum):
     NUMBER_DESC = "-number", "编号由大到小", "By number, descending"
 
 
-class ItemQuery(PageQuery):
+class ItemQuery(ItemFilters, PageQuery):
     """Filters of the item list: values separated by commas are alternatives, different filters must all hold."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    state: Annotated[str, Field(max_length=400, description="状态代码 · Codes of states"), _codes(State)] | None = None
-    phase: Annotated[str, Field(max_length=100, description="阶段代码 · Codes of phases"), _codes(Phase)] | None = None
-    ledger_id: Annotated[Ids, Field(description="台账 · Ledgers")] = None
-    unit_id: Annotated[Ids, Field(description="涉及的任一单位 · A unit in any part")] = None
-    unit_subtree: Annotated[bool, Field(description="包含 unit_id 的下级 · Units below unit_id too")] = False
-    lead_unit_id: Annotated[Ids, Field(description="牵头单位 · Lead units")] = None
-    responsible_unit_id: Annotated[Ids, Field(description="责任单位 · Responsible units")] = None
-    accountable_leader_id: Annotated[Ids, Field(description="责任领导 · Accountable leaders")] = None
-    person_id: Annotated[Ids, Field(description="涉及的任一人员 · A person in any part")] = None
-    source_type: Annotated[Words, Field(description="来源代码 · Codes of source types")] = None
-    category: Annotated[Words, Field(description="类别代码 · Codes of categories")] = None
-    severity: (
-        Annotated[str, Field(max_length=100, description="等级代码 · Codes of severity"), _codes(Severity)] | None
-    ) = None
-    mode: Annotated[str, Field(max_length=100, description="整改方式代码 · Codes of modes"), _codes(Mode)] | None = None
-    confidentiality: (
+    set: (
         Annotated[
-            str, Field(max_length=100, description="敏感程度代码 · Codes of confidentiality"), _codes(Confidentiality)
+            str,
+            Field(max_length=80, description="指标的集合，如 closure_rate.numerator · What a figure counted"),
+            AfterValidator(_set),
         ]
         | None
     ) = None
-    major: Annotated[bool | None, Field(description="是否“三重一大” · Whether a body decides it")] = None
-    light: Annotated[str, Field(max_length=60, description="灯色代码 · Codes of lights"), _codes(Light)] | None = None
-    overdue: Annotated[bool | None, Field(description="是否超期 · Whether past due")] = None
-    number: Annotated[Words, Field(description="编号 · Numbers")] = None
-    external_ref: Annotated[Words, Field(description="外部标识 system:id · Ids in other systems")] = None
-    due_on_from: Annotated[Day | None, Field(description="期限起 · Due on or after")] = None
-    due_on_to: Annotated[Day | None, Field(description="期限止 · Due on or before")] = None
-    registered_on_from: Annotated[Day | None, Field(description="立账日期起 · Registered on or after")] = None
-    registered_on_to: Annotated[Day | None, Field(description="立账日期止 · Registered on or before")] = None
-    completed_on_from: Annotated[Day | None, Field(description="整改完成日期起 · Completed on or after")] = None
-    completed_on_to: Annotated[Day | None, Field(description="整改完成日期止 · Completed on or before")] = None
-    closed_on_from: Annotated[Day | None, Field(description="销号日期起 · Closed on or after")] = None
-    closed_on_to: Annotated[Day | None, Field(description="销号日期止 · Closed on or before")] = None
-    cycle_from: (
-        Annotated[int, Field(ge=1, le=1000, description="自第几轮整改起 · From this cycle on; 1 is the first")] | None
-    ) = None
-    updated_since: Annotated[Instant | None, Field(description="此刻以后有变化 · Changed since")] = None
-    waiting_for: Annotated[Literal["me"] | None, Field(description="me：等我办理 · me: what waits for the caller")] = (
-        None
-    )
-    q: (
-        Annotated[str, Field(min_length=2, max_length=100, description="编号、标题、描述 · Number, title, text")] | None
-    ) = None
+    period_from: Annotated[Day | None, Field(description="集合的期间首日 · First day of the set's period")] = None
+    period_to: Annotated[Day | None, Field(description="集合的期间末日 · Last day of the set's period")] = None
     as_of: Annotated[AsOf | None, Field(description=AS_OF)] = None
     sort: Annotated[ItemSort, Field(description="排序，前加 - 倒序 · Order; a minus reverses it")] = (
         ItemSort.UPDATED_AT_DESC
     )
 
 
-_ARRAYS = (
-    "state", "phase", "ledger_id", "lead_unit_id", "responsible_unit_id", "accountable_leader_id", "person_id",
-    "source_type", "category", "severity", "mode", "confidentiality", "light", "number", "external_ref",
-)  # fmt: skip
-_PLAIN = ("major", "overdue", "due_on_from", "due_on_to", "cycle_from", "updated_since", "waiting_for")
-_DAYS = ("registered_on", "completed_on", "closed_on")
-
-
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time(), clock.BEIJING).astimezone(UTC)
-
-
-def _filters(query: ItemQuery) -> list[tuple[str, Any]]:
-    """The filters named, with database values; days are Beijing days."""
-    found: list[tuple[str, Any]] = []
-    for name in _ARRAYS:
-        text = getattr(query, name)
-        if text is not None:
-            parts: list[Any] = text.split(",")
-            found.append((name, [UUID(part) for part in parts] if name.endswith("_id") else parts))
-    if query.unit_id is not None:
-        name = "unit_id+subtree" if query.unit_subtree else "unit_id"
-        found.append((name, [UUID(part) for part in query.unit_id.split(",")]))
-    found += [(name, getattr(query, name)) for name in _PLAIN if getattr(query, name) is not None]
-    for name in _DAYS:
-        start, end = getattr(query, f"{name}_from"), getattr(query, f"{name}_to")
-        if start is not None:
-            found.append((f"{name}_from", _start_of(start)))
-        if end is not None:
-            found.append((f"{name}_to", _start_of(end + timedelta(days=1))))
-    if query.q is not None:
-        found += _search(query.q)
-    return sorted(found, key=lambda pair: pair[0])
-
-
-def _search(text: str) -> list[tuple[str, Any]]:
-    """All bigrams by index, then the words themselves: pairs alone do not prove that they stand together."""
-    tokens = query_tokens(text)
-    if not tokens:
-        fault = Fault(
-            "query_too_short", Text("至少两个可检索的字符", "At least two searchable characters"), parameter="query.q"
-        )
-        raise Problem("validation_failed", faults=[fault])
-    words = fold(text).strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return [("q", " & ".join(f"'{token}'" for token in tokens)), ("q_exact", f"%{words}%")]
+def _named(query: ItemQuery) -> list[tuple[str, Any]]:
+    """Every filter with its value, the set of a figure among them."""
+    if query.set is None:
+        if query.period_from is not None or query.period_to is not None:
+            raise Problem("validation_failed", faults=[Fault("set_missing", _NO_SET, parameter="query.set")])
+        return chosen(query)
+    found = named_set(query.set)
+    if found is not None and found.metric.basis is Basis.PERIOD:
+        missing = [name for name in ("period_from", "period_to") if getattr(query, name) is None]
+        if missing:
+            faults = [Fault("missing", _NO_PERIOD, parameter=f"query.{name}") for name in missing]
+            raise Problem("validation_failed", faults=faults)
+    return [*chosen(query), (f"{SET}{query.set}", [query.period_from, query.period_to])]
 
 
 _reach: dict[str, Shape] = {}
@@ -191,11 +106,11 @@ async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor)
     Raises invalid_cursor, and for the past forbidden, as_of_too_recent and as_of_not_combinable.
     """
     credential = credential_of(request)
-    chosen = _filters(query)
+    named = _named(query)
     after = None if query.cursor is None else cursor.decode(query.cursor)
     wanted = Query(
-        filters=tuple(name for name, _ in chosen),
-        values=tuple(value for _, value in chosen),
+        filters=tuple(name for name, _ in named),
+        values=tuple(value for _, value in named),
         sort=query.sort.removeprefix("-"),
         descending=query.sort.startswith("-"),
         limit=query.limit,
@@ -222,7 +137,7 @@ _Ask = Callable[..., Awaitable[Any]]
 
 
 async def _refuse_only_now(request: Request, db: Database, query: ItemQuery) -> None:
-    named = [name for name in past_listing.ONLY_NOW if getattr(query, name) is not None]
+    named = [name for name in ONLY_NOW if getattr(query, name) is not None]
     if not named:
         return
     require(await authenticate(db, request), Permission.ITEM_READ)

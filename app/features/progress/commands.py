@@ -21,6 +21,7 @@ from app.lifecycle.measure_status import Report, settled
 from app.lifecycle.parties import Party
 from app.lifecycle.states import MeasureStatus, State
 from app.tables import rectify as tables
+from app.tables.past import OutcomeGone
 
 _ADJUSTED: Final = Text("该措施已调整取消", "The measure was adjusted away")
 _OUTCOME_TOLD: Final = (
@@ -127,6 +128,8 @@ async def delete_outcome(tx: Tx, write: ItemWriting, outcome_id: UUID) -> Reply:
     require_current(opened, row)
     if await tx.fetchval(queries.HAS_EVIDENCE, opened.id, outcome_id):
         raise Problem("not_deletable")
+    kept = {name: row[name] for name in ("item_id", "id", "kind", "amount_fen", "quantity", "created_at")}
+    await tx.insert(OutcomeGone, [kept | {"gone_at": opened.now}])
     writing = Writing("item.outcome_removed", {"outcome": _told(row)}, deletes=[(tables.Outcome, outcome_id)])
     return Reply(204, None, write.actor.etag(await save_item(tx, write.actor, opened, writing)))
 

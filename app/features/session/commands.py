@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -38,22 +38,28 @@ LOCK_KEY: Final = "SELECT * FROM api_key WHERE id = $1 FOR UPDATE"
 REVOKE_KEY: Final = "UPDATE api_key SET revoked_at = $2, updated_at = $2, version = version + 1 WHERE id = $1"
 
 
-async def sign_in(
-    db: Database, call: Call, form: schemas.TokenForm, throttle: Throttle, address: str
-) -> tuple[tokens.Session, list[Any]]:
+class Begun(NamedTuple):
+    """A session just begun, and what its beginning left in the history."""
+
+    session: tokens.Session
+    recorded: list[Any]
+    must_change_password: bool
+
+
+async def sign_in(db: Database, call: Call, given: schemas.Credentials, throttle: Throttle, address: str) -> Begun:
     """The session, and what was recorded of its beginning: privileged people leave a trace by signing in alone.
 
     Raises invalid_credentials alike for a wrong name, password or closed account; too_many_requests after five.
     """
-    with throttle.attempt(form.username, address):
-        row = await queries.login(db, form.username)
+    with throttle.attempt(given.username, address):
+        row = await queries.login(db, given.username)
         known = None if row is None else row["password_hash"]
-        right = await passwords.matches(known, form.password.get_secret_value())
+        right = await passwords.matches(known, given.password.get_secret_value())
         if row is None or not right or not row["active"]:
             raise Problem("invalid_credentials")
     session = tokens.Session(row["id"], row["epoch"])
 
-    async def work(tx: Tx) -> list[Any]:
+    async def work(tx: Tx) -> Begun:
         tx.request_id = call.request_id
         now = clock.now()
         version = await tx.fetchval(LOGGED_IN, session.account_id, now, session.epoch)
@@ -63,9 +69,9 @@ async def sign_in(
         actor = actor_from_row(await tx.fetchrow(ACTOR_SQL, *credential), call.language)
         if actor.has_role(*ADMINISTRATORS):
             await record(tx, actor, [Entry("account", session.account_id, "account.logged_in", now, ver=version)])
-        return tx.recorded
+        return Begun(session, tx.recorded, actor.must_change_password)
 
-    return session, await db.write(work)
+    return await db.write(work)
 
 
 async def sign_out(tx: Tx, actor: Actor) -> None:

@@ -1,4 +1,4 @@
-"""`/v1/auth/token`, `/v1/me`, `/v1/api-keys`."""
+"""`/v1/auth/token`, `/v1/auth/session`, `/v1/me`, `/v1/api-keys`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Path, Request, Response
 
-from app.access import tokens
+from app.access import cookies, tokens
 from app.access.actor import Actor
 from app.access.authenticate import session_key
 from app.access.guarding import Writing, any_session, public, signed_in, writing, writing_in_any_session
 from app.core.db import Tx
+from app.core.errors import Problem
 from app.core.http import Reply, StrictRoute, call_of, respond
 from app.core.openapi import ETAG, IF_MATCH, KEYLESS, problem_responses
 from app.core.paging import Page, cursor_for, page_links
@@ -31,18 +32,23 @@ def _token(request: Request, session: tokens.Session) -> schemas.Token:
     return schemas.Token(access_token=token, expires_in=int(tokens.LIFETIME.total_seconds()))
 
 
+async def _begin(request: Request, given: schemas.Credentials, response: Response) -> commands.Begun:
+    address = request.client.host if request.client else ""
+    call = call_of(request)
+    begun = await commands.sign_in(request.app.state.db, call, given, request.app.state.throttle, address)
+    if call.receipts is not None:
+        response.headers.update(call.receipts.header(begun.recorded, call.path))
+    return begun
+
+
 @router.post(
     "/auth/token", operation_id="signIn", summary="登录 · Sign in", dependencies=[Depends(public())],
     responses=problem_responses("invalid_credentials", "too_many_requests"), openapi_extra=KEYLESS,
 )  # fmt: skip
 async def sign_in(request: Request, form: Annotated[schemas.TokenForm, Form()], response: Response) -> schemas.Token:
     """A session of eight hours. After five wrong passwords in a quarter of an hour even the right one has to wait."""
-    address = request.client.host if request.client else ""
-    call = call_of(request)
-    session, recorded = await commands.sign_in(request.app.state.db, call, form, request.app.state.throttle, address)
-    if call.receipts is not None:
-        response.headers.update(call.receipts.header(recorded, call.path))
-    return _token(request, session)
+    begun = await _begin(request, form, response)
+    return _token(request, begun.session)
 
 
 @router.delete(
@@ -55,6 +61,47 @@ async def sign_out(by: OwnInAnySession) -> Response:
     async def work(tx: Tx) -> Reply:
         await commands.sign_out(tx, by.actor)
         return Reply(204, None)
+
+    return await by.run(work)
+
+
+@router.post(
+    "/auth/session", operation_id="beginSession", summary="浏览器登录 · Sign in with a browser",
+    dependencies=[Depends(public())], openapi_extra=KEYLESS,
+    responses=problem_responses("invalid_credentials", "too_many_requests", "csrf_refused"),
+)  # fmt: skip
+async def begin_session(request: Request, given: schemas.Credentials, response: Response) -> schemas.BrowserSession:
+    """A session of eight hours in a cookie that no script can read; limits as for signing in with a token."""
+    cookies.require_own_page(request)
+    begun = await _begin(request, given, response)
+    key = session_key(request)
+    token = tokens.issue(key, begun.session)
+    response.headers["Set-Cookie"] = cookies.begin(request, token)
+    return schemas.BrowserSession(
+        csrf_token=cookies.csrf_token(key, token), must_change_password=begun.must_change_password
+    )
+
+
+@router.get("/auth/session", operation_id="getSession", summary="浏览器会话 · The browser's session")
+async def get_session(request: Request, actor: AnySession) -> schemas.BrowserSession:
+    """For a page that was loaded anew; 401 for programs, which have no cookie and need no such word."""
+    token = cookies.token_of(request)
+    if token is None or "authorization" in request.headers:
+        raise Problem("unauthenticated")
+    word = cookies.csrf_token(session_key(request), token)
+    return schemas.BrowserSession(csrf_token=word, must_change_password=actor.must_change_password)
+
+
+@router.delete(
+    "/auth/session", operation_id="endSession", summary="浏览器退出 · Sign out with a browser", status_code=204,
+    response_class=Response, responses=problem_responses("forbidden"),
+)  # fmt: skip
+async def end_session(request: Request, by: OwnInAnySession) -> Response:
+    """As everywhere, all sessions of the account end: a cookie that was copied is worth nothing from then on."""
+
+    async def work(tx: Tx) -> Reply:
+        await commands.sign_out(tx, by.actor)
+        return Reply(204, None, headers={"Set-Cookie": cookies.end(request)})
 
     return await by.run(work)
 

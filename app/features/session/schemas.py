@@ -17,11 +17,16 @@ from app.core.models import Api, Out
 from app.core.paging import PageOf
 
 
-class TokenForm(Api):
-    """The password form of OAuth 2; what it has no use for here is taken and ignored, as generators send it."""
+class Credentials(Api):
+    """What a person signs in with."""
 
     username: Annotated[str, Field(max_length=200)]
     password: Annotated[SecretStr, Field(max_length=1000)]
+
+
+class TokenForm(Credentials):
+    """The password form of OAuth 2; what it has no use for here is taken and ignored, as generators send it."""
+
     grant_type: Literal["password"] = "password"
     scope: Annotated[str, Field(max_length=1000)] = ""
     client_id: Annotated[str | None, Field(max_length=200)] = None
@@ -34,6 +39,13 @@ class Token(Out):
     access_token: str | None
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a kind
     expires_in: Annotated[int, Field(description="秒 · Seconds")]
+
+
+class BrowserSession(Out):
+    """The session itself is in the cookie; `csrf_token` goes into X-CSRF-Token with every write."""
+
+    csrf_token: str
+    must_change_password: Annotated[bool, Field(description="须先修改密码 · The password has to be changed first")]
 
 
 class PasswordChange(Api):

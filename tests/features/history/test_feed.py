@@ -1,6 +1,9 @@
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from fastapi import FastAPI
 
 from app.access.actor import SYSTEM
 from app.core import clock
@@ -8,7 +11,8 @@ from app.core.db import Tx
 from app.trail.envelope import Entry
 from app.trail.positions import assign_positions
 from app.trail.record import record
-from tests.features.history.world import World
+from app.trail.seal import Sealer
+from tests.features.history.world import World, build
 from tests.support.organisation import Someone
 
 CANARY = "白鹭洲头无归舟"
@@ -30,6 +34,23 @@ async def read_on(world: World, who: Someone, after: int, **query: Any) -> list[
         if page["next_after"] == after:
             return found
         after = page["next_after"]
+
+
+async def test_the_feed_hands_out_the_newest_checkpoint_for_its_readers_to_keep(fresh_app: FastAPI) -> None:
+    world = await build(fresh_app)
+    await assign_positions(world.db)
+    assert (await world.ok(world.viewer, "/v1/events"))["checkpoint"] is None
+    sealer = Sealer(world.db, Path(fresh_app.state.settings.var))
+    await sealer.run(at_once=True)
+    first = (await world.ok(world.viewer, "/v1/events", limit=1))["checkpoint"]
+    latest = await world.ok(world.viewer, "/v1/trail/checkpoints/latest")
+    assert first == {"size": latest["size"], "note": latest["note"]}
+    await world.draft()
+    await assign_positions(world.db)
+    assert (await world.ok(world.viewer, "/v1/events"))["checkpoint"] == first
+    await sealer.run(at_once=True)
+    await sealer.stop()
+    assert (await world.ok(world.viewer, "/v1/events"))["checkpoint"]["size"] > first["size"]
 
 
 async def test_a_consumer_reads_on_from_where_it_stopped(world: World) -> None:

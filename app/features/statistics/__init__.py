@@ -1,0 +1,1 @@
+"""Figures over items: definitions, statistics, the dashboard and frozen figures."""

@@ -1,0 +1,78 @@
+"""From counted rows to figures: percentages, what is withheld, and where each number leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.features.statistics.schemas import Counted, Drill, Figure, Period, label
+from app.metrics.definitions import Basis, Metric, Part
+from app.metrics.drill import Period as Days
+from app.metrics.drill import address
+from app.metrics.rounding import Cell, percent, suppressed
+
+Row = Mapping[str, Any]
+NOTHING: Row = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the figures of one answer share; `past` is the instant asked for, None for the present."""
+
+    as_of: datetime
+    past: datetime | None
+    period: Days
+    filters: Mapping[str, str]
+
+
+def _cell(metrics: Sequence[Metric], place: int, part: Part, row: Row, masked: Row) -> Cell | None:
+    counting = metrics[place].counting(part)
+    if counting is None:
+        return None
+    name = f"{part[0]}{place}"
+    items = name if counting.value is None else f"{name}_items"
+    return Cell(row.get(name, 0), row.get(items, 0), masked.get(items, 0))
+
+
+def figures(
+    frame: Frame, metrics: Sequence[Metric], row: Row, masked: Row, filters: Mapping[str, str] | None = None
+) -> list[Figure]:
+    """One figure a metric from one row; `filters` are those of the row's group."""
+    found = []
+    for place, metric in enumerate(metrics):
+        numerator = _cell(metrics, place, Part.NUMERATOR, row, masked) or Cell(0, 0, 0)
+        denominator = _cell(metrics, place, Part.DENOMINATOR, row, masked)
+        found.append(_figure(frame, metric, numerator, denominator, frame.filters if filters is None else filters))
+    return found
+
+
+def _figure(
+    frame: Frame, metric: Metric, numerator: Cell, denominator: Cell | None, filters: Mapping[str, str]
+) -> Figure:
+    hidden = suppressed(numerator, denominator)
+    above = None if hidden else numerator.total
+    below = None if hidden or denominator is None else denominator.total
+    days = frame.period if metric.basis is Basis.PERIOD else None
+    leads = {part: None if hidden else address(metric, part, frame.period, filters, frame.past) for part in Part}
+    return Figure(
+        metric=metric.code,
+        version=metric.version,
+        label=label(metric.label),
+        grain=metric.grain,
+        as_of=frame.as_of,
+        period=None if days is None else Period(from_=days[0], to=days[1]),
+        numerator=above,
+        denominator=below,
+        percent=percent(above, below),
+        suppressed=hidden,
+        drill=Drill(numerator=leads[Part.NUMERATOR], denominator=leads[Part.DENOMINATOR]),
+    )
+
+
+def counted(frame: Frame, metric: Metric, days: Days, cell: Cell, filters: Mapping[str, str]) -> Counted:
+    """A plain count, withheld like any figure."""
+    if suppressed(cell, None):
+        return Counted(count=None, drill=None)
+    return Counted(count=cell.total, drill=address(metric, Part.NUMERATOR, days, filters, frame.past))

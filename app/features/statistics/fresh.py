@@ -1,0 +1,89 @@
+"""Answers that are a few seconds old at most: one computation at a time for each question, begun before it is due.
+
+Nothing is counted while items are written; what many boards ask for is counted once for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from app.core import clock
+
+MAX_AGE: Final = 5.0
+"""Seconds after which an answer is never given again."""
+AHEAD: Final = 2.0
+"""Seconds after which whoever asks is still answered at once, while the next answer is being made.
+
+Sooner for what takes long to make, so that the next answer is there before the last one may not be given any more.
+"""
+MOST: Final = 256
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Entry:
+    value: Any
+    made: float
+    took: float
+
+    @property
+    def due(self) -> float:
+        """The age at which the next one is begun."""
+        return min(AHEAD, MAX_AGE - 1.5 * self.took)
+
+
+class Fresh:
+    """A small memory of one process; `get` gives what was computed no longer than MAX_AGE ago.
+
+    An answer's age counts from the moment its computation began, because that is the moment it is of.
+    """
+
+    def __init__(self, time: Callable[[], float] = lambda: clock.now().timestamp()) -> None:
+        self._time = time
+        self._kept: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._coming: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> Any:
+        """Raises what `make` raises; a failure is not remembered."""
+        entry = self._kept.get(key)
+        age = MAX_AGE if entry is None else self._time() - entry.made
+        if entry is not None and 0 <= age < MAX_AGE:
+            self._kept.move_to_end(key)
+            if age >= entry.due:
+                self._begin(key, make)
+            return entry.value
+        # Shielded: others wait for the same computation, which must not end with the one who asked first.
+        return await asyncio.shield(self._begin(key, make))
+
+    def _begin(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> asyncio.Task[Any]:
+        coming = self._coming.get(key)
+        if coming is None:
+            coming = asyncio.create_task(self._make(key, make))
+            coming.add_done_callback(_told)
+            self._coming[key] = coming
+        return coming
+
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> Any:
+        began = self._time()
+        try:
+            value = await make()
+        finally:
+            del self._coming[key]
+        self._kept[key] = _Entry(value, began, self._time() - began)
+        self._kept.move_to_end(key)
+        while len(self._kept) > MOST:
+            self._kept.popitem(last=False)
+        return value
+
+
+def _told(task: asyncio.Task[Any]) -> None:
+    """Perhaps nobody waits for it, so its failure is logged here; the next caller tries again."""
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("figures_not_refreshed", error=repr(task.exception()))

@@ -1,0 +1,113 @@
+"""Who asks, for what and of when, as the values of a statement: what decides an answer, and so what it is kept under."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.access.actor import Actor
+from app.access.permissions import Permission
+from app.core import clock
+from app.core.asof import AGE, require_settled
+from app.core.db import Reader
+from app.core.errors import CATALOGUE, Fault, Problem
+from app.features.statistics.schemas import CountedOver
+from app.lifecycle.filter_query import ItemFilters, chosen
+from app.lifecycle.filters import ONLY_NOW
+from app.metrics.drill import Period
+from app.metrics.statement import Domain, bind
+
+NOW = "SELECT clock_timestamp()"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """`values` are all parameters but the moment; `filters` the filters as they were given, for the addresses of lists."""
+
+    domain: Domain
+    values: Mapping[str, Any]
+    filters: Mapping[str, str]
+    scope: CountedOver
+    past: datetime | None
+
+    def key(self, *more: Hashable) -> Hashable:
+        """Equal for callers who see the same and ask the same."""
+        sql, args = bind(self.domain.where, {**self.values, "day": None, "at": self.past})
+        return (sql, tuple(_hashable(arg) for arg in args), tuple(self.filters.items()), *more)
+
+    def at(self, as_of: datetime, period: Period) -> dict[str, Any]:
+        """Every parameter, of one moment and period."""
+        return {**self.values, "day": clock.beijing_date(as_of), "at": as_of, "period": list(period)}
+
+    def ended(self, end: datetime, as_of: datetime) -> Viewpoint:
+        """As it was at an end, or as it is where that has not come, or too short ago to be asked for."""
+        if end >= as_of or (self.past is None and end > as_of - AGE):
+            return self
+        return replace(self, domain=replace(self.domain, past=True), past=end)
+
+
+def _hashable(value: Any) -> Hashable:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def viewpoint(actor: Actor, query: ItemFilters, past: datetime | None, *, over_time: bool = False) -> Viewpoint:
+    """Raises as_of_not_combinable for filters that make sense for the present alone."""
+    if past is not None or over_time:
+        _refuse_only_now(query)
+    named = chosen(query)
+    return Viewpoint(
+        domain=Domain(tuple(name for name, _ in named), actor.whole_tree, past is not None),
+        values={
+            "reading": actor.reading_units,
+            "offices": actor.office_units,
+            "desks": actor.finder_units,
+            "persons": sorted(actor.persons()),
+            "roles": [grant.role.value for grant in actor.grants],
+            "units": [grant.unit_id for grant in actor.grants],
+            "unsealed": actor.scopes is None or Permission.RESTRICTED_READ in actor.scopes,
+            **{f"f{place}": value for place, (_, value) in enumerate(named)},
+        },
+        filters=given(query),
+        scope=CountedOver(
+            whole_tree=actor.whole_tree, unit_ids=[] if actor.whole_tree else sorted(actor.reading_units)
+        ),
+        past=past,
+    )
+
+
+def given(query: ItemFilters) -> dict[str, str]:
+    """The filters as they stand in an address."""
+    told = query.model_dump(mode="json", exclude_none=True, include=set(ItemFilters.model_fields))
+    return {name: _text(value) for name, value in told.items() if value is not False or name in _TWO_SIDED}
+
+
+_TWO_SIDED = frozenset({"major", "overdue"})
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _refuse_only_now(query: ItemFilters) -> None:
+    named = [name for name in ONLY_NOW if getattr(query, name) is not None]
+    if named:
+        kind = CATALOGUE["as_of_not_combinable"]
+        faults = [Fault("as_of_not_combinable", kind.title, parameter=f"query.{name}") for name in named]
+        raise Problem("as_of_not_combinable", faults=faults)
+
+
+async def moment(reader: Reader, past: datetime | None) -> datetime:
+    """The instant figures are of: the one asked for, or the database's now. Raises as_of_too_recent."""
+    now: datetime = await reader.fetchval(NOW)
+    if past is not None:
+        require_settled(past, now)
+        return past
+    return clock.shifted(now)
+
+
+def month_of(as_of: datetime) -> Period:
+    """The Beijing month of an instant."""
+    first = clock.beijing_date(as_of).replace(day=1)
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)

@@ -1,0 +1,38 @@
+"""From exact integers to what is shown: halves go up, nothing over nothing is nothing, and few stay untold."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+FEW: Final = 3
+"""Fewer items than this, with restricted ones among them, would tell which."""
+
+
+def percent(numerator: int | None, denominator: int | None) -> str | None:
+    """One decimal place, halves up, from integers alone; None where there is nothing to divide by."""
+    if numerator is None or not denominator:
+        return None
+    tenths = (2000 * numerator + denominator) // (2 * denominator)
+    return f"{tenths // 10}.{tenths % 10}"
+
+
+class Cell(NamedTuple):
+    """One half of a figure: what it comes to, the items counted, and those of them the caller may not read."""
+
+    total: int
+    items: int
+    masked: int
+
+
+def _few(items: int, masked: int) -> bool:
+    return masked > 0 and items < FEW
+
+
+def suppressed(numerator: Cell, denominator: Cell | None) -> bool:
+    """Also where the rest of the denominator is that small: it follows by subtraction."""
+    if _few(numerator.items, numerator.masked):
+        return True
+    if denominator is None:
+        return False
+    rest, masked_rest = denominator.items - numerator.items, denominator.masked - numerator.masked
+    return _few(denominator.items, denominator.masked) or _few(rest, masked_rest)

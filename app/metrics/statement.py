@@ -1,0 +1,204 @@
+"""The statements figures are counted by: one source of items for now and for then, sets as filters of one pass.
+
+Parameters are written `@name@` and numbered by `bind`, so that a statement carries no argument it does not use.
+"""
+
+# ruff: noqa: S608 - SQL here is put together from constants of this package; values are always parameters
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final
+
+from app.access.scope import NOW, Known, Sealed, counted, restricted_predicate, then
+from app.lifecycle.filters import filters_now, filters_then
+from app.lifecycle.light_sql import GREY_BY_STATE, light_sql
+from app.lifecycle.past import known
+from app.metrics.definitions import Grain, Metric, Part
+from app.metrics.grouping import Grouping
+from app.metrics.sets import BEIJING, Terms, closed, due_base
+
+KNOWN: Final = Known("@reading@::uuid[]", "@offices@::uuid[]", "@desks@::uuid[]", "@persons@::uuid[]", "@person@::uuid")
+SEALED: Final = Sealed("@roles@::text[]", "@units@::uuid[]", "@persons@::uuid[]", "@unsealed@::bool")
+TERMS: Final = Terms("@day@::date", "@period@::date[]")
+_AT: Final = "@at@::timestamptz"
+_PARAMETER: Final = re.compile(r"@(\w+)@")
+MOST_CELLS: Final = 5000
+
+
+def bind(text: str, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    """The statement with numbered parameters, and their values in order."""
+    names = list(dict.fromkeys(_PARAMETER.findall(text)))
+    numbers = {name: f"${place}" for place, name in enumerate(names, start=1)}
+    return _PARAMETER.sub(lambda found: numbers[found[1]], text), tuple(values[name] for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The items counted: today's or, where `past`, those known at an instant; seen by the caller and kept by filters.
+
+    `masked` leaves those alone whose text the caller may not read today.
+    """
+
+    filters: tuple[str, ...]
+    whole_tree: bool
+    past: bool
+    masked: bool = False
+
+    def only_masked(self) -> Domain:
+        return replace(self, masked=True)
+
+    @property
+    def source(self) -> str:
+        return f"{known(_AT)} i" if self.past else "item i"
+
+    @property
+    def where(self) -> str:
+        sides = then(_AT) if self.past else NOW
+        conditions = filters_then(TERMS.day, _AT, SEALED) if self.past else filters_now(TERMS.day, SEALED)
+        parts = [
+            "i.registered_at IS NOT NULL",
+            counted("i", KNOWN, whole_tree=self.whole_tree, sides=sides),
+            *(conditions[name].format(f"@f{place}@") for place, name in enumerate(self.filters)),
+        ]
+        if self.masked:
+            hidden = f"h.confidentiality = 'restricted' AND NOT {restricted_predicate('h', SEALED)}"
+            parts.append(f"i.id IN (SELECT h.id FROM item h WHERE {hidden})")
+        return " AND ".join(part for part in parts if part != "true")
+
+    @property
+    def shares(self) -> str:
+        """The units that work on each item."""
+        table, when = ("item_unit_span", then(_AT).when.format("s")) if self.past else ("item_unit", "")
+        return (
+            f"JOIN (SELECT DISTINCT s.item_id, s.unit_id FROM {table} s WHERE s.part <> 'source'{when}) share"
+            " ON share.item_id = i.id"
+        )
+
+
+LIGHT: Final = light_sql(TERMS.day, GREY_BY_STATE)
+
+
+@lru_cache(maxsize=256)
+def columns(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str], ...]:
+    """Name and expression of everything counted: what it comes to, and where an item may count for more than one, items."""
+    found: list[tuple[str, str]] = []
+    for place, metric in enumerate(metrics):
+        for part in Part:
+            counting, name = metric.counting(part), f"{part[0]}{place}"
+            if counting is None:
+                continue
+            condition = counting.condition(TERMS)
+            if counting.value is not None:
+                value = counting.column or counting.value(TERMS)
+                of = counting.of(TERMS)
+                found.append((name, f"coalesce(sum({value}) FILTER (WHERE {of}), 0)::bigint"))
+                name, condition = f"{name}_items", f"({of}) AND {value} > 0"
+            found.append((name, f"count(*) FILTER (WHERE {condition})"))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
+    """One row for each combination of keys `k0`, `k1`; without keys one row.
+
+    All metrics count shares or none does, because shares multiply the rows.
+    """
+    shares = any(metric.grain is Grain.UNIT_SHARE for metric in metrics)
+    keys = [grouping.share if shares and grouping.share else grouping.key.format(light=LIGHT) for grouping in by]
+    joins = [domain.shares] * shares
+    joins += [grouping.join for grouping in by if grouping.join] + [metric.join for metric in metrics if metric.join]
+    narrowed = [
+        grouping.within[1].format(f"@f{domain.filters.index(grouping.within[0])}@")
+        for grouping in by
+        if grouping.within is not None and grouping.within[0] in domain.filters
+    ]
+    where = " AND ".join([domain.where, *narrowed])
+    chosen = [f"{key} AS k{place}" for place, key in enumerate(keys)]
+    counts = [f"{expression} AS {name}" for name, expression in columns(metrics)]
+    grouped = f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
+    limit = f" LIMIT {MOST_CELLS + 1}" if keys else ""
+    return f"SELECT {', '.join(chosen + counts)} FROM {domain.source} {' '.join(joins)} WHERE {where}{grouped}{limit}"
+
+
+@lru_cache(maxsize=1024)
+def tiles_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
+    """Total and one table a key from one pass: counted by all keys together, then added up by each.
+
+    `place` is the number of the key a row belongs to, and one more than the last for the total.
+    """
+    keys = [f"k{place}" for place in range(len(by))]
+    inner = cells_sql(domain, metrics, by).rpartition(" LIMIT ")[0]
+    names = [name for name, _ in columns(metrics)]
+    place = "CASE " + " ".join(f"WHEN grouping({key}) = 0 THEN {place}" for place, key in enumerate(keys))
+    sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in names)
+    key = f"coalesce({', '.join(f'{key}::text' for key in keys)})"
+    sets = ", ".join(f"({key})" for key in keys)
+    return (
+        f"SELECT {place} ELSE {len(keys)} END AS place, {key} AS key, {sums} FROM ({inner}) c"
+        f" GROUP BY GROUPING SETS ((), {sets})"
+    )
+
+
+def _month(instant: str) -> str:
+    return f"to_char({instant} AT TIME ZONE {BEIJING}, 'YYYY-MM')"
+
+
+@lru_cache(maxsize=256)
+def months_sql(domain: Domain) -> str:
+    """What was registered, closed and reopened in each month of the period: items, each once a month.
+
+    The same sets as the metrics `registered_within`, `closed_within` and `reopened_within` of each month.
+    """
+    source, where, t = domain.source, domain.where, TERMS
+    base, is_closed = due_base(t), closed(t)
+    cycles = (
+        f"{source} JOIN item_cycle c ON c.item_id = i.id AND c.cycle < i.cycle WHERE {where} AND {base} AND i.cycle > 1"
+    )
+    within = f">= {t.start} AND {{0}} < {t.end}"
+    began = (
+        "(SELECT r.valid_from FROM item_version r WHERE r.item_id = i.id AND r.cycle > 1 AND r.cycle = c.cycle + 1"
+        " AND r.version <= i.version ORDER BY r.version LIMIT 1)"
+    )
+    again = f"(SELECT i.id, {began} AS at FROM {cycles} AND i.updated_at >= {t.start}) o"
+    same = f"({is_closed} AND {_month('i.closed_at')} = {_month('c.closed_at')})"
+    registered = (
+        f"SELECT 'registered' AS kind, {_month('i.registered_at')} AS month, count(*) AS items FROM {source}"
+        f" WHERE {where} AND i.registered_at {within.format('i.registered_at')} GROUP BY 2"
+    )
+    closed_now = (
+        f"SELECT 'closed', {_month('i.closed_at')}, count(*) FROM {source}"
+        f" WHERE {where} AND {is_closed} AND i.closed_at {within.format('i.closed_at')} GROUP BY 2"
+    )
+    closed_before = (
+        f"SELECT 'closed', {_month('c.closed_at')}, count(DISTINCT i.id) FROM {cycles}"
+        f" AND NOT coalesce({same}, false) AND c.closed_at {within.format('c.closed_at')} GROUP BY 2"
+    )
+    reopened = (
+        f"SELECT 'reopened', {_month('o.at')}, count(DISTINCT o.id) FROM {again}"
+        f" WHERE o.at {within.format('o.at')} GROUP BY 2"
+    )
+    return f"{registered} UNION ALL {closed_now} UNION ALL {closed_before} UNION ALL {reopened}"
+
+
+@lru_cache(maxsize=256)
+def outcomes_sql(domain: Domain) -> str:
+    """What rectification has yielded, by kind: rows, sums, and the items they belong to."""
+    gone = " UNION ALL SELECT item_id, kind, amount_fen, quantity, created_at FROM outcome_gone WHERE gone_at > @at@::timestamptz"
+    rows = f"(SELECT item_id, kind, amount_fen, quantity, created_at FROM outcome{gone if domain.past else ''})"
+    then_known = f" AND o.created_at <= {_AT}" if domain.past else ""
+    return (
+        f"SELECT o.kind, count(*) AS outcomes, coalesce(sum(o.amount_fen), 0)::bigint AS amount_fen,"
+        f" coalesce(sum(o.quantity), 0)::bigint AS quantity, count(DISTINCT i.id) AS items"
+        f" FROM {domain.source} JOIN {rows} o ON o.item_id = i.id"
+        f" WHERE {domain.where} AND {due_base(TERMS)}{then_known} GROUP BY 1"
+    )
+
+
+@lru_cache(maxsize=256)
+def longest_overdue_sql(domain: Domain, overdue: Metric) -> str:
+    """The ids of those that have been overdue the longest."""
+    condition = overdue.numerator.condition(TERMS)
+    return f"SELECT i.id FROM {domain.source} WHERE {domain.where} AND {condition} ORDER BY i.due_sort, i.id LIMIT 10"

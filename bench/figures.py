@@ -1,0 +1,86 @@
+"""Figures over items with long lives: the board while it is being watched, and any metric at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+from app.access import keyfiles, tokens
+from app.metrics.definitions import METRICS
+from bench import load
+from bench.cells import Row
+from bench.seed import World
+
+WATCHED: Final = 200
+"""Answers of the board measured for each caller, one every 40 ms: long enough for it to be counted anew several times."""
+PAUSE: Final = 0.04
+MOMENTS: Final = (0.1, 0.5, 0.9)
+"""Where in the two years of lives the past is asked for."""
+PERIOD: Final = {"period_from": "2026-01-01", "period_to": "2026-12-31"}
+
+
+@dataclass
+class Figures:
+    """One service on a database of lives."""
+
+    world: World
+    url: str
+    var: Path
+    port: int = 0
+
+    def rows(self) -> list[Row]:
+        environment = {**os.environ, "DATABASE_URL": self.url, "RECTIFY_VAR": str(self.var)}
+        with load.serving("product", environment) as (self.port, _):
+            return [*self._boards(), *self._statistics()]
+
+    def _boards(self) -> Iterator[Row]:
+        for sees in self.world.organisation.callers:
+            first = self._timed(sees, "/v1/dashboard")[0]
+            yield Row(f"dashboard, {sees}, first answer (s)", "", first)
+            took, oldest = [], 0.0
+            for _ in range(WATCHED):
+                seconds, body = self._timed(sees, "/v1/dashboard")
+                took.append(1000 * seconds)
+                age = datetime.now(UTC) - datetime.fromisoformat(body["as_of"])
+                oldest = max(oldest, age.total_seconds())
+                time.sleep(PAUSE)
+            p95 = sorted(took)[int(0.95 * len(took))]
+            yield Row(f"dashboard, {sees}, watched: p95 (ms)", "≤ 50", p95, p95 <= 50)  # noqa: PLR2004 - the goal
+            yield Row(f"dashboard, {sees}, oldest figure (s)", "≤ 5", oldest, oldest <= 5)  # noqa: PLR2004 - the goal
+
+    def _statistics(self) -> Iterator[Row]:
+        """The slowest metric, named; every question is a new one, so nothing is remembered."""
+        started = datetime.now(UTC) - timedelta(days=730)
+        moments = [None, *(started + timedelta(days=730 * share) for share in MOMENTS)]
+        for group_by in ("", "unit", "source_type,category"):
+            for place, moment in enumerate(moments):
+                slowest, name = max(self._asked(group_by, moment))
+                when = "now" if moment is None else f"as_of at {MOMENTS[place - 1]:.0%}"
+                by = f" by {group_by}" if group_by else ""
+                goal = "" if moment is None else "≤ 2"
+                met = None if moment is None else slowest <= 2  # noqa: PLR2004 - the goal
+                yield Row(f"statistics{by}, {when}, slowest: {name} (s)", goal, slowest, met)
+
+    def _asked(self, group_by: str, moment: datetime | None) -> Iterator[tuple[float, str]]:
+        for metric in METRICS:
+            asked = {"metric": metric.code, **PERIOD} | ({"group_by": group_by} if group_by else {})
+            if moment is not None:
+                asked["as_of"] = moment.isoformat().replace("+00:00", "Z")
+            yield self._timed("whole tree", f"/v1/statistics?{urlencode(asked)}")[0], metric.code
+
+    def _timed(self, sees: str, path: str) -> tuple[float, Any]:
+        session = tokens.Session(self.world.organisation.callers[sees].account_id, 1)
+        token = f"Bearer {tokens.issue(keyfiles.key(self.var, 'session'), session)}"
+        request = Request(f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": token})
+        begun = time.perf_counter()
+        with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server on loopback
+            body = json.load(answer)
+        return time.perf_counter() - begun, body

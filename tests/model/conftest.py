@@ -1,0 +1,3 @@
+from tests.support.quiet import quiet
+
+__all__ = ["quiet"]
