@@ -38,11 +38,21 @@ def onward(moved: str, *, retitled: bool) -> str:
     )
 
 
-def known(at: str) -> str:
+_OF_VERSIONS: Final = "item_version v LEFT JOIN item t ON t.id = v.item_id"
+# One version looked up for each item passed: the limit keeps the planner from joining and sorting all there are.
+_OF_ITEMS: Final = (
+    "item t CROSS JOIN LATERAL (SELECT * FROM item_version o WHERE o.item_id = t.id"
+    " AND o.valid_from <= {0} AND o.valid_to > {0} LIMIT 1) v"
+)
+
+
+def known(at: str, *, along_items: bool = False) -> str:
     """What items were at the instant `at` (an expression), as rows that can stand where a list reads `item`.
 
-    `walk_registered`, `walk_number` and `walk_id` are columns of today's items alone, whose indexes give these orders.
+    `walk_registered`, `walk_number` and `walk_id` are columns of today's items alone, whose indexes give these orders
+    where the rows are found `along_items`; drafts deleted since are not among those.
     """
+    source = _OF_ITEMS.format(at) if along_items else _OF_VERSIONS
     return f"""(
   SELECT v.item_id AS id, v.version, v.state, v.cycle, v.ledger_id, v.source_type, v.category, v.severity,
     v.confidentiality, v.major_kind, v.mode, v.lead_unit_id, v.responsible_unit_id, v.accountable_leader_ids, v.due_on,
@@ -53,7 +63,7 @@ def known(at: str) -> str:
     CASE WHEN t.id IS NULL THEN g.finder_person_id ELSE t.finder_person_id END AS finder_person_id,
     CASE WHEN t.id IS NULL THEN g.finder_unit_id ELSE t.finder_unit_id END AS finder_unit_id,
     t.registered_sort AS walk_registered, t.number_sort AS walk_number, t.id AS walk_id
-  FROM item_version v LEFT JOIN item t ON t.id = v.item_id LEFT JOIN item_gone g ON g.item_id = v.item_id
+  FROM {source} LEFT JOIN item_gone g ON g.item_id = v.item_id
   WHERE v.valid_from <= {at} AND v.valid_to > {at}
 )"""  # noqa: S608 - constants
 

@@ -66,7 +66,7 @@ def test_every_operation_documents_its_problems(document: dict[str, Any]) -> Non
 
 
 def test_open_operations_need_no_login_and_the_rest_do(document: dict[str, Any]) -> None:
-    assert document["security"] == [{"bearer": []}, {"apiKey": []}]
+    assert document["security"] == [{"bearer": []}, {"apiKey": []}, {"browserSession": []}]
     assert operation(document, "createThing")["security"] == []
 
 

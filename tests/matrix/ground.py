@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,8 @@ from app.features.ledgers.seeds import seed_dictionaries
 from app.lifecycle.policy import POLICY_DEFAULT
 from app.tables.ledger import Ledger, LedgerPolicy
 from app.tables.organisation import ApiKey
+from app.tables.snapshot import Snapshot
+from app.tables.trail import Redaction
 from app.trail.positions import assign_positions
 from app.trail.seal import Sealer
 from tests.matrix.items import Row, put_children, put_item
@@ -135,8 +138,30 @@ async def _target(org: Organisation, number: int, column: str, place: tuple[UUID
     known["category_id"] = await org.db.fetchval("SELECT id FROM category ORDER BY code LIMIT 1")
     confidentiality = {"restricted": "restricted", "stub": "secret_stub"}.get(column, "internal")
     known["item_id"] = await put_item(org, number, confidentiality, place)
+    known["snapshot_id"] = await _frozen(org, unit, f"20{10 + number}")
+    known["redaction_id"] = await _asked_to_redact(org, known["item_id"])
     known |= await put_children(org, number, known["item_id"])
     return Target(number, unit, known)
+
+
+async def _frozen(org: Organisation, unit: UUID, year: str) -> UUID:
+    first, last = date(int(year), 1, 1), date(int(year), 1, 31)
+    period = {"from": first.isoformat(), "to": last.isoformat()}
+    content = {
+        "format": 1, "unit": {"id": str(unit), "name": {"zh": "单位", "en": "Unit"}}, "kind": "month", "period": period,
+        "as_of": THEN.isoformat(), "totals": [], "by_unit": [], "by_source": [], "by_category": [],
+    }  # fmt: skip
+    return await org.put(
+        Snapshot, unit_id=unit, kind="month", period_from=first, period_to=last, revision=1, as_of=THEN, known_at=THEN,
+        content=json.dumps(content), content_hash="0" * 64, definitions="[]", definitions_hash="0" * 64, made_at=THEN,
+    )  # fmt: skip
+
+
+async def _asked_to_redact(org: Organisation, item: UUID) -> UUID:
+    asked = {"status": "requested", "basis": "court_order", "places": [{"kind": "item_field", "field": "title"}]}
+    return await org.put(
+        Redaction, item_id=item, requested_by=(await org.person()).id, requested_at=THEN, version=1, **asked
+    )
 
 
 async def _bystander(org: Organisation, unit: UUID) -> Row:

@@ -32,6 +32,10 @@ HOLDERS: dict[str, str] = {
     "organisation:manage": "system_admin",
     "access:manage": "security_admin",
     "trail:read": "auditor audit_admin",
+    "snapshot:make": "first_responsible supervision_office",
+    "redaction:read": "security_admin audit_admin",
+    "redaction:request": "security_admin",
+    "redaction:decide": "audit_admin",
 }
 """Permission: the roles that have it, beyond what everybody has."""
 EVERY_PERSON = frozenset(
@@ -122,6 +126,21 @@ event:read        GET    /v1/trail/consistency
 event:read        GET    /v1/trail/keys
 event:read        GET    /v1/trail/entries/{index}/proof
 trail:read        GET    /v1/trail/tile/{path:path}
+event:read        GET    /v1/trail/items/{item_id}/bundle
+redaction:request POST   /v1/trail/redactions
+redaction:read    GET    /v1/trail/redactions
+redaction:read    GET    /v1/trail/redactions/{redaction_id:uuid}
+redaction:read    GET    /v1/trail/redactions/{redaction_id}/preview
+redaction:decide  POST   /v1/trail/redactions/{redaction_id}:approve
+redaction:decide  POST   /v1/trail/redactions/{redaction_id}:reject
+item:read         GET    /v1/metrics
+item:read         GET    /v1/statistics
+item:read         GET    /v1/statistics/trend
+item:read         GET    /v1/dashboard
+item:read         GET    /v1/snapshots
+snapshot:make     POST   /v1/snapshots
+item:read         GET    /v1/snapshots/{snapshot_id}
+snapshot:make     POST   /v1/snapshots/{snapshot_id}/amendments
 item:read         GET    /v1/items
 item:draft        POST   /v1/items
 item:act          POST   /v1/items:batchTransition
@@ -248,6 +267,12 @@ def _found(who: Who, operation: str, column: str) -> Answer:
         return "403"  # the whole log is for those who watch the whole organisation
     if method != "GET":
         return "ok"
+    if path.endswith("/bundle"):
+        return "ok" if reads_sealed(who, column) else "403"  # the whole item or nothing
+    return _read(who, path, column)
+
+
+def _read(who: Who, path: str, column: str) -> Answer:
     seen = True
     if path in {"/v1/people/{person_id}", "/v1/posts/{post_id}"}:
         seen = sees_person(who, column)
@@ -257,7 +282,7 @@ def _found(who: Who, operation: str, column: str) -> Answer:
         seen = path == "/v1/delegations" or who.role == "security_admin" or column == MINE
     elif "{key_id}" in path:
         seen = who.role == "security_admin" or (column == MINE and who.person)
-    elif "{index}" in path:
+    elif "{index}" in path or "{snapshot_id}" in path:
         seen = sees_item(who, column)
     elif path.endswith("/content"):
         seen = reads_sealed(who, column)

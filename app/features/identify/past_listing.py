@@ -28,6 +28,7 @@ _DAY: Final = "$7::date"
 _FIRST: Final = 8
 _THEN: Final = then(_AT)
 _SOURCE: Final = f"{known(_AT)} i"
+_ALONG_ITEMS: Final = f"{known(_AT, along_items=True)} i"
 _LIGHT: Final = light_sql(_DAY, GREY_BY_STATE)
 _LATE: Final = overdue_days_sql(_DAY)
 _FILTERS: Final = filters_then(_DAY, _AT, CTE_SEALED)
@@ -42,21 +43,20 @@ class Walk:
     id: str
     having: str = "true"
     without: str = ""
+    along_items: bool = False
 
 
 _DUE_NONE: Final = f"'{SORTS['due_on'].literal}'"
 _NUMBER_NONE: Final = f"'{SORTS['number'].literal}'"
-_REGISTERED: Final = "i.registered_at IS NOT NULL"
+# What was registered later is passed over by today's row alone, without looking for a version of then.
+_REGISTERED: Final = f"i.registered_at IS NOT NULL AND i.walk_registered <= {_AT}"
 _UNREGISTERED: Final = "i.registered_at IS NULL"
-# What was registered later is passed over by today's row alone; written so that no index of that column is tempting.
-_EARLIER: Final = f"(i.walk_registered <= {_AT}) IS TRUE"
+_NUMBERED: Final = f"{_REGISTERED} AND i.walk_number < {_NUMBER_NONE}"
 WALKS: Final = {
     "due_on": Walk("due_sort", "id", f"i.due_sort < {_DUE_NONE}", f"i.due_sort = {_DUE_NONE}"),
     "updated_at": Walk("updated_at", "id"),
-    "registered_at": Walk("walk_registered", "walk_id", f"{_REGISTERED} AND i.walk_registered <= {_AT}", _UNREGISTERED),
-    "number": Walk(
-        "walk_number", "walk_id", f"{_REGISTERED} AND {_EARLIER} AND i.walk_number < {_NUMBER_NONE}", _UNREGISTERED
-    ),
+    "registered_at": Walk("walk_registered", "walk_id", _REGISTERED, _UNREGISTERED, along_items=True),
+    "number": Walk("walk_number", "walk_id", _NUMBERED, _UNREGISTERED, along_items=True),
 }
 
 
@@ -73,18 +73,20 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     base = " AND ".join(where)
     last = _FIRST + len(filters)
     direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")
+    source = _SOURCE
     if keyset.startswith("tail"):
         where.append(walk.without)
         onward, order, value = f"i.id {sign} ${last}::uuid", f"i.id {direction}", f"'{none}'::{kind}"
     else:
         where.append(walk.having)
+        source = _ALONG_ITEMS if walk.along_items else _SOURCE
         value = f"i.{walk.column}"
         onward = f"({value}, i.{walk.id}) {sign} (${last}::{kind}, ${last + 1}::uuid)"
         order = f"{value} {direction}, i.{walk.id} {direction}"
     where += [onward] * keyset.endswith("+")
     page = (
         f"page AS MATERIALIZED (SELECT i.*, {TITLE} AS title, {UNMASKED} AS unmasked, row_number() OVER () AS place"
-        f" FROM (SELECT i.*, {value} AS sort FROM {_SOURCE} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT $5 + 1) i)"
+        f" FROM (SELECT i.*, {value} AS sort FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT $5 + 1) i)"
     )
     counted = (
         f"(SELECT count(*)::int FROM (SELECT FROM {_SOURCE} WHERE {base} LIMIT 10001) c)" if total else "NULL::int"
