@@ -24,7 +24,7 @@ from bench.figures import Figures
 from bench.seed import World, fill
 
 TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
-SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500)
+SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500, watched=3)
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def run_figures(options: Options) -> list[Row]:
         world = asyncio.run(_seed(superuser, options, lived=True))
         versions = asyncio.run(_versions(superuser))
         print(f"seeded {options.items} items, {versions} versions in {time.perf_counter() - begun:.0f} s", flush=True)
-        return Figures(world, url, Path(var)).rows()
+        return Figures(world, url, Path(var), watched=options.watched).rows()
 
 
 async def _versions(url: str) -> int:

@@ -40,13 +40,17 @@ REPLAYED: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Sizes of a run; `assigned` items wait to be moved, by default as many as the rounds could ever move."""
+    """Sizes of a run; `assigned` items wait to be moved, by default as many as the rounds could ever move.
+
+    `watched` answers of the board are taken for each caller, one every 40 ms: with 200 it is counted anew several times.
+    """
 
     items: int = 10_000
     rounds: int = 3
     seconds: float = 3
     seed: int = 7
     assigned: int = 0
+    watched: int = 200
 
     def __post_init__(self) -> None:
         if not self.assigned:
@@ -95,7 +99,8 @@ class Bench:
 
         def read(name: str, server: psutil.Process, work: Work) -> None:
             self.results[name] = []
-            load.measure(work, server, min(1, self.options.seconds))  # statements prepared, shapes known
+            if self.options.seconds >= 1:
+                load.measure(work, server, 1)  # statements prepared, shapes known
             found[name] = lambda _: self.results[name].append(load.measure(work, server, self.options.seconds))
 
         read("static item", static, Work(port, ["/item"]))

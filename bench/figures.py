@@ -19,8 +19,6 @@ from bench import load
 from bench.cells import Row
 from bench.seed import World
 
-WATCHED: Final = 200
-"""Answers of the board measured for each caller, one every 40 ms: long enough for it to be counted anew several times."""
 PAUSE: Final = 0.04
 MOMENTS: Final = (0.1, 0.5, 0.9)
 """Where in the two years of lives the past is asked for."""
@@ -34,6 +32,7 @@ class Figures:
     world: World
     url: str
     var: Path
+    watched: int
     port: int = 0
 
     def rows(self) -> list[Row]:
@@ -46,7 +45,7 @@ class Figures:
             first = self._timed(sees, "/v1/dashboard")[0]
             yield Row(f"dashboard, {sees}, first answer (s)", "", first)
             took, oldest = [], 0.0
-            for _ in range(WATCHED):
+            for _ in range(self.watched):
                 seconds, body = self._timed(sees, "/v1/dashboard")
                 took.append(1000 * seconds)
                 age = datetime.now(UTC) - datetime.fromisoformat(body["as_of"])

@@ -10,6 +10,7 @@ import structlog
 @pytest.fixture(autouse=True, scope="module")
 def quiet() -> Iterator[None]:
     """For a conftest that names it."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=silent, cache_logger_on_first_use=False)  # no logger stays silent afterwards
     yield
     structlog.reset_defaults()
