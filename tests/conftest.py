@@ -1,6 +1,6 @@
 import os
 
-pytest_plugins = ["tests.support.database", "tests.support.service"]
+pytest_plugins = ["tests.support.budget", "tests.support.database", "tests.support.service"]
 
 # What the person at the keyboard has configured for their own service must not steer a test.
 for name in [*os.environ]:

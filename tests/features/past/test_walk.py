@@ -20,7 +20,7 @@ from app.trail.proof.fold import Folded
 from tests.features.past.walk import SETTLED, Asked, Walk, as_then, rounds, whole
 from tests.make.world import World
 
-STEPS = int(os.environ.get("RECTIFY_PAST_STEPS", "150"))
+STEPS = int(os.environ.get("RECTIFY_TEST_PAST_STEPS", "150"))
 COLUMNS = [str(column.name) for column in Item.__table__.columns]  # type: ignore[attr-defined]
 
 
