@@ -25,7 +25,7 @@ run: $(STAMP) ## 启动（内置数据库、演示数据）serve with embedded P
 	@exec $(BIN)/rectify serve --demo
 
 test: $(STAMP) ## 运行测试 run every test on a real PostgreSQL
-	RECTIFY_TEST_BUDGET=$(or $(BUDGET),300) $(BIN)/python -m pytest -n auto $(TESTS)
+	RECTIFY_TEST_BUDGET=$(or $(BUDGET),360) $(BIN)/python -m pytest -n auto $(TESTS)
 
 fuzz: $(STAMP) ## 全量模糊测试 fuzz with more than 100,000 requests; RECTIFY_TEST_SEED=… replays a run
 	RECTIFY_TEST_FUZZ=full $(BIN)/python -m pytest -n auto -rP tests/fuzz

@@ -11,11 +11,13 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.access.throttle import Throttle
 from app.settings import Settings
 from tests.support.database import Clone
 from tests.support.documented import Documented
 
 ORIGIN = "http://rectify.test"
+_SHARED: list[FastAPI] = []
 
 
 def settings_for(url: str, var: Path, **changes: Any) -> Settings:
@@ -60,7 +62,15 @@ async def app(shared_database: Clone, tmp_path_factory: pytest.TempPathFactory) 
 
     settings = settings_for(shared_database.app_url, tmp_path_factory.mktemp("var"))
     async with running(create_app(settings)) as live:
+        _SHARED.append(live)
         yield live
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forgiving() -> None:
+    """Wrong passwords tried on purpose in one module must not lock out the next: all of them come from one address."""
+    for live in _SHARED:
+        live.state.throttle = Throttle()
 
 
 @pytest.fixture

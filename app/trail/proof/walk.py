@@ -207,7 +207,9 @@ class Walk:
         texts = (("subject", "id"), ("subject", "kind"), ("prev",), ("type",), ("at",), ("rules",), ("id",))
         states = (within(body, ("from",)), within(body, ("to",)))
         return (
-            all(isinstance(within(body, path), str) for path in texts)
+            isinstance(body, dict)
+            and {"from", "to"} <= body.keys()
+            and all(isinstance(within(body, path), str) for path in texts)
             and type(within(body, ("seq",))) is int
             and all(state is None or isinstance(state, str) for state in states)
         )

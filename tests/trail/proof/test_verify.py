@@ -339,6 +339,19 @@ def test_any_line_may_be_anything_and_is_never_an_exception_nor_taken_for_verifi
     assert report.verdict in {Verdict.MALFORMED, Verdict.TAMPERED}
 
 
+@pytest.mark.parametrize(
+    "key", ["from", "to", "prev", "seq", "subject", "type", "at", "rules", "id", "pay", "att", "v"]
+)
+def test_a_body_without_one_of_its_keys_is_a_finding(key: str) -> None:
+    made = ordinary()
+    for number, line in enumerate(made.export()):
+        spoilt = line.replace(f'\\"{key}\\":'.encode(), f'\\"_{key}\\":'.encode())
+        if spoilt != line:
+            lines = made.export()
+            lines[number] = spoilt
+            assert strictly(lines).verdict in {Verdict.MALFORMED, Verdict.TAMPERED}
+
+
 @pytest.mark.parametrize("text", ["", "no note", "rl-receipt/v1\n\n— a b\n", "AAAA", "c2sp.org/tlog-proof@v1\n"])
 def test_what_is_no_note_is_malformed(text: str) -> None:
     report = strictly(ordinary().export(), against=(text,))
