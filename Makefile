@@ -61,9 +61,10 @@ faults: $(STAMP) ## 故障演练 outages, full disks, slow clients, rolling rest
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)
 
+ANEW = $(or $(SEED),$(shell date +%s))
 mutants: $(STAMP) ## 篡改与诚实历史 10,000 forgeries and 100 honest lives for `rectify audit` (MUTANTS, HONEST, SEED)
 	RECTIFY_TEST_MUTANTS=$(or $(MUTANTS),10000) RECTIFY_TEST_HONEST=$(or $(HONEST),100) \
-	RECTIFY_TEST_MUTANTS_SEED=$(SEED) RECTIFY_TEST_HONEST_SEED=$(SEED) \
+	RECTIFY_TEST_MUTANTS_SEED=$(ANEW) RECTIFY_TEST_HONEST_SEED=$(ANEW) \
 	$(BIN)/python -m pytest -n auto -rP --show-capture=stdout tests/trail/mutants tests/trail/test_honest.py
 
 # The pages are tested in Debian's Chromium; where it cannot be installed, those tests are skipped and say so.
