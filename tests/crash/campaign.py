@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -146,6 +147,15 @@ class Campaign:
         while not await client._attempt(op, twin=False):  # noqa: ASYNC110 - another process answers
             await asyncio.sleep(0.05)
 
+    async def _audited(self) -> list[str]:
+        """The product's own word on it, held against the first checkpoint and a receipt that somebody kept."""
+        notes = self.deployment.folder / "notes"
+        kept = [min(notes.iterdir()), self.deployment.folder / "receipt.note"]
+        op = next(op for op in self.journal.writes("ok") if op.receipt)
+        kept[1].write_bytes(base64.b64decode(op.receipt))
+        code, said = await self.deployment.rectify("audit", *(part for note in kept for part in ("--against", note)))
+        return [] if code == 0 else [f"rectify audit exits with {code}: {said[-2000:]}"]
+
     async def _compare(self, report: Report, before: set[str]) -> None:
         url = self.deployment.cluster.superuser_url
         deadline = time.monotonic() + SEAL_SECONDS
@@ -157,6 +167,7 @@ class Campaign:
         history = await History.read(url, before)
         report.findings += every_fault(history, self.journal, self.deployment.folder / "notes")
         report.findings += violations(history, self.journal)
+        report.findings += await self._audited()
         report.counts, report.hits = self.journal.counts(), self.nemesis.hits()
         report.applied = sum(op.key in history.by_key for op in self.journal.writes("unknown"))
         report.events, report.checkpoints = len(history.events), len(history.checkpoints)

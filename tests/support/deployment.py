@@ -222,6 +222,17 @@ class Deployment:
         for replica in self.replicas:
             await replica.until_ready()
 
+    async def rectify(self, *command: str | Path) -> tuple[int, str]:
+        """One command of the operator's; its exit code, and what it said."""
+        told = [sys.executable, "-m", "tests.support.launcher", *map(str, command)]
+        process = await asyncio.create_subprocess_exec(
+            *told, cwd=ROOT, env={**os.environ, **self.environment()},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, said.decode()
+
     def keep(self, where: Path) -> None:
         """What a failed run is understood from."""
         where.mkdir(exist_ok=True)
