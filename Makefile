@@ -8,7 +8,7 @@ LOCK   := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint audit mutants crash lin model faults clients chromium browser listeners bench openapi docs lock clean
+.PHONY: help run test fuzz check lint audit mutants crash lin model faults pooled clients chromium browser listeners bench openapi docs lock clean
 
 help: ## 列出命令 list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ model: $(STAMP) ## 参照模型 STEPS=10000 calls, each answer predicted by a mo
 
 faults: $(STAMP) ## 故障演练 outages, full disks, slow clients, rolling restarts, pgbouncer
 	RECTIFY_TEST_FAULTS=full $(LONG) tests/faults
+
+pooled: $(STAMP) ## 经由 pgbouncer 的全部测试 every test with each service behind pgbouncer in transaction mode
+	RECTIFY_TEST_POOLED=1 $(BIN)/python -m pytest -n auto $(TESTS)
 
 clients: $(STAMP) ## 生成并试用客户端 lint the API description; generate, compile and use clients
 	$(BIN)/python -m clients $(CLIENTS)

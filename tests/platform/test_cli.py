@@ -16,6 +16,7 @@ import pytest
 
 from app.core import migrate
 from tests.support.database import Clone
+from tests.support.pooler import service_url
 
 RECTIFY = str(Path(sys.executable).with_name("rectify"))
 
@@ -29,7 +30,13 @@ def var() -> Iterator[Path]:
 
 
 def environment(var: Path, **more: str) -> dict[str, str]:
-    return {**os.environ, "RECTIFY_VAR": str(var), "PORT": "0", **more}
+    found = {**os.environ, "RECTIFY_VAR": str(var), "PORT": "0", **more}
+    pooled = service_url(found.get("DATABASE_URL", ""))
+    return (
+        found
+        if pooled == found.get("DATABASE_URL", "")
+        else {**found, "DATABASE_URL": pooled, "RECTIFY_PREPARED": "off"}
+    )
 
 
 def rectify(var: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,9 @@ import pytest
 from fasteners import InterProcessLock
 
 from app.core import embedded_postgres, migrate
+from app.core.postgres_host import service_user
 from app.settings import normalise_url
+from tests.support.pooler import before
 
 # A run that loses power is run again: durability costs most of the time here and proves nothing.
 TUNING = {
@@ -114,7 +116,8 @@ def server() -> Iterator[Server]:
         return
     embedded = embedded_postgres.start(folder / "var", tuning=TUNING)
     try:
-        yield Server(folder, embedded.migrate_url, embedded.app_url, prefix)
+        with before(embedded.app_url, folder / f"pooler-{os.getpid()}", service_user(folder / "var/pg")):
+            yield Server(folder, embedded.migrate_url, embedded.app_url, prefix)
     finally:
         embedded.stop()
 

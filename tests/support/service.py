@@ -15,6 +15,7 @@ from app.access.throttle import Throttle
 from app.settings import Settings
 from tests.support.database import Clone
 from tests.support.documented import Documented
+from tests.support.pooler import service_url
 
 ORIGIN = "http://rectify.test"
 _SHARED: list[FastAPI] = []
@@ -22,7 +23,9 @@ _SHARED: list[FastAPI] = []
 
 def settings_for(url: str, var: Path, **changes: Any) -> Settings:
     """Settings of a test service; `changes` are fields of Settings."""
-    return Settings.model_validate({"database_url": SecretStr(url), "var": var, **changes})
+    pooled = service_url(url)
+    given = {"database_url": SecretStr(pooled), "prepared": pooled == url, "var": var, **changes}
+    return Settings.model_validate(given)
 
 
 @asynccontextmanager
