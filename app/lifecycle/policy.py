@@ -9,13 +9,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.access.permissions import Role
 from app.core.enums import LABELLED, LabelledEnum
 from app.core.errors import Text
 from app.core.fields import Line, LongText
 from app.core.messages import refusal
+from app.core.models import Api
 from app.lifecycle.numbering import DEFAULT_TEMPLATE, TemplateRefused, validate_template
 from app.lifecycle.states import Gate
 
@@ -44,11 +45,7 @@ class DecisionBase(LabelledEnum):
     PRESENT = "present", "实到会人数", "Those present"
 
 
-class _Rules(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Share(_Rules):
+class Share(Api):
     """A share from 0 to 1 as two integers: 84.96 % must not round up to 85 %."""
 
     num: Annotated[int, Field(ge=0, le=10_000)]
@@ -65,7 +62,7 @@ class Share(_Rules):
         return Fraction(self.num, self.den)
 
 
-class PeopleSatisfied(_Rules):
+class PeopleSatisfied(Api):
     """When enough people answered, and enough of them are satisfied."""
 
     min_n: Annotated[int, Field(ge=1, le=10_000)] = 5
@@ -80,7 +77,7 @@ class PeopleSatisfied(_Rules):
         return self
 
 
-class ChainStep(_Rules):
+class ChainStep(Api):
     """One signature on the way to closing; the label is how the office's own form calls it."""
 
     role: SigningRole
@@ -88,7 +85,7 @@ class ChainStep(_Rules):
     label_en: Line
 
 
-class Majority(_Rules):
+class Majority(Api):
     """How many yes votes carry a matter; strict means more than the share, not merely the share."""
 
     share: Share = Share(num=1, den=2)
@@ -104,7 +101,7 @@ class Majority(_Rules):
         return self
 
 
-class DecisionRule(_Rules):
+class DecisionRule(Api):
     """How a body decides a major matter; attendance is counted inclusively, of those entitled."""
 
     quorum: Share = Share(num=1, den=2)
@@ -127,7 +124,7 @@ def _default_chain() -> tuple[ChainStep, ...]:
     )
 
 
-class PolicyRules(_Rules):
+class PolicyRules(Api):
     """One version of a ledger's policy."""
 
     gates_required: tuple[Gate, ...] = tuple(Gate)

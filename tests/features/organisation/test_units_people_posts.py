@@ -35,6 +35,11 @@ def code() -> str:
     return f"u-{uuid4().hex[:12]}"
 
 
+async def test_a_number_in_quotation_marks_is_no_number(client: httpx2.AsyncClient, admin: Someone) -> None:
+    refused = await make(client, admin, "/v1/units", code=code(), name="学校", sort_order="5")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/sort_order")
+
+
 async def test_a_unit_is_made_read_changed_and_deleted(client: httpx2.AsyncClient, admin: Someone) -> None:
     root = await make(client, admin, "/v1/units", code=code(), name="学校")
     assert root.status_code == 201, root.text
