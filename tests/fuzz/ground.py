@@ -71,10 +71,6 @@ class Caller:
             else f"Bearer {tokens.issue(self.key, tokens.Session(self.account, self.epoch))}"
         )
 
-    def signed_out(self) -> None:
-        """Somebody ended all sessions of the account: the next one begins."""
-        self.epoch += 1
-
 
 @dataclass
 class Ground:

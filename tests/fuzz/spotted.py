@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections import Counter
@@ -18,6 +19,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from tests.fuzz.ground import Caller, Ground
 
 REFUSED = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422", "428", "429"]
+UNKNOWN_CALLER = 401
 _ID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|[a-z][a-z0-9_]*\Z")
 Case = Any
 Schema = Any
@@ -70,6 +72,13 @@ def configured(seed: int, examples: int, skipped: Sequence[str]) -> Schemathesis
 
 
 def hooked(schema: Schema, ground: Ground, caller: Caller, rng: random.Random) -> Schema:
+    """Called in the loop of the ground; the hooks run in the thread of the attack, and ask that loop.
+
+    Many operations end sessions, and some answer the same where there was none to end: after a refusal the account is
+    asked how it stands, instead of guessing.
+    """
+    loop = asyncio.get_running_loop()
+
     @schemathesis.hook
     def before_call(_context: Any, case: Case, _kwargs: Any) -> None:
         """What is well formed is pointed at what exists, or nothing but 404 would ever come back."""
@@ -84,14 +93,11 @@ def hooked(schema: Schema, ground: Ground, caller: Caller, rng: random.Random) -
             headers["If-Match"] = "*"
 
     @schemathesis.hook
-    def after_call(_context: Any, case: Case, response: Any) -> None:
-        if (
-            case.operation.definition.raw.get("operationId") in {"signOut", "endSession"}
-            and response.status_code == 204
-        ):
-            caller.signed_out()
+    def after_call(_context: Any, _case: Case, response: Any) -> None:
+        if response.status_code == UNKNOWN_CALLER and caller.account is not None:
+            asyncio.run_coroutine_threadsafe(ground.revive(caller), loop).result(30)
 
-    @schema.auth()
+    @schema.auth(refresh_interval=None)
     class Credential:
         def get(self, _case: Case, _context: Any) -> str | None:
             return caller.header()
