@@ -76,6 +76,16 @@ class _Exchange:
         return headers
 
 
+def unreadable() -> bytes:
+    """The whole answer to bytes that are no request, which no application ever sees: the problem all others would get."""
+    chosen = request_id(None)
+    body, headers = render(Problem("bad_request"), language=DEFAULT_LANGUAGE, request_id=chosen)
+    told = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    more = [(b"content-length", b"%d" % len(body)), (b"connection", b"close"), (b"x-request-id", chosen.encode())]
+    lines = (b"%s: %s\r\n" % line for line in [*told, *_ALWAYS, _CACHE, _POLICY, *more])
+    return b"HTTP/1.1 400 Bad Request\r\n" + b"".join(lines) + b"\r\n" + body
+
+
 class Envelope:
     """Deals with everything that is the same for all paths; `observe` gets method, template, status and seconds."""
 

@@ -11,6 +11,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.core.middleware import unreadable
+
 _OFFER = re.compile(rb"(?<=\r\n)upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE)
 GRACE = 20
 """Seconds a running request may still take after the signal to stop."""
@@ -21,10 +23,15 @@ class PortTakenError(RuntimeError):
 
 
 class Protocol(HttpToolsProtocol):
-    """Declines HTTP/2 by leaving its offer unread, as RFC 9110 §7.8 allows.
+    """Declines HTTP/2 by leaving its offer unread, as RFC 9110 §7.8 allows; refuses what is no request with a problem.
 
     Java's own client makes the offer with every request (`Upgrade: h2c`), and the parser would drop the body of one.
     """
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - whose parameter it is
+        """`msg` is the parser's, and in one language."""
+        self.transport.write(unreadable())
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if b"h2c" in data and not (self.cycle is not None and self.cycle.more_body):

@@ -97,3 +97,21 @@ async def test_answers_on_a_kept_connection_are_not_held_back() -> None:
         _, writer = await asyncio.open_connection(*listening.getsockname())
         assert await asyncio.wait_for(taken.get(), 5)
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /\x00 HTTP/1.1\r\n\r\n", b"what\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n"]
+)
+async def test_what_is_no_request_is_refused_like_any_other(address: tuple[str, int], sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(sent)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    first, _, rest = answer.partition(b"\r\n")
+    names, _, body = rest.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in names.decode().splitlines())
+    told = json.loads(body)
+    assert first == b"HTTP/1.1 400 Bad Request"
+    assert (headers["content-type"], int(headers["content-length"])) == ("application/problem+json", len(body))
+    assert (told["code"], told["request_id"], told["status"]) == ("bad_request", headers["x-request-id"], 400)
+    assert {"x-content-type-options", "cache-control", "content-security-policy", "content-language"} <= set(headers)

@@ -11,7 +11,7 @@ import uvicorn
 from schemathesis.config import SchemathesisConfig
 
 from app.core.openapi import operations
-from app.core.serving import address, bind
+from app.core.serving import Protocol, address, bind
 from tests.fuzz.ground import CALLERS, Ground
 from tests.fuzz.sizes import FULL, REPLAY, SEED, sized
 from tests.fuzz.spotted import Tally, attack, configured, hooked, in_process, over_a_socket
@@ -61,7 +61,7 @@ async def test_schemathesis_against_a_live_server(ground: Ground, name: str) -> 
     caller = await ground.revive(ground.callers[name])
     listening = bind("127.0.0.1", 0)
     listening.listen()
-    server = uvicorn.Server(uvicorn.Config(ground.world.app, lifespan="off", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(ground.world.app, http=Protocol, lifespan="off", log_config=None))
     running = asyncio.create_task(server.serve([listening]))
 
     try:
