@@ -27,6 +27,8 @@ def another(rng: random.Random, value: Any, others: Sequence[Any], *, nullable: 
 def altered(rng: random.Random, value: Any) -> Any:
     """A value a little off."""
     match value:
+        case None:
+            return 1
         case bool():
             return not value
         case int():
