@@ -131,6 +131,8 @@ class Sealer:
             while done := await self.db.write(lambda tx: _extend(tx, lease)):
                 total += done
                 await self._sign()
+                if done < BATCH:
+                    break  # what has come since is next second's: to look for it would lock the log and write once more
         return total
 
     async def stop(self) -> None:
