@@ -60,7 +60,7 @@ async def _export(settings: Settings, out: Path, items: list[UUID] | None) -> No
     from app.core.db import Database
     from app.trail.export import Asked, Export, tell
 
-    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared)
+    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared, limit=None)
     try:
         async with database.snapshot() as snapshot:
             made = Export(snapshot, Asked(items))
@@ -103,7 +103,7 @@ async def _audited(settings: Settings, against: tuple[str, ...]) -> Report:
     from app.trail.proof.verify import Asked
 
     storage = LocalStorage(settings.var / "files", settings.upload_limit)
-    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared)
+    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared, limit=None)
     try:
         async with database.snapshot() as snapshot:
             return await Audit(Asked(strict=True, against=against), storage, Progress("步 steps").step).run(snapshot)
