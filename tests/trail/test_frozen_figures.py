@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 from fastapi import FastAPI
 
 from app.core.ids import uuid7
+from app.trail.export import Export
 from tests.make.world import world_of
 from tests.support.database import Clone
 from tests.trail.lives import audited, frozen, seal
 
+GUIDE = Path(__file__).parents[2] / "docs/guides/auditor.md"
 MEANT = "SELECT id FROM snapshot WHERE revision = 2"
 CHANGED = "UPDATE snapshot SET {} WHERE id = $1"
 FORGERIES = {
@@ -57,3 +64,24 @@ async def test_frozen_figures_changed_by_whoever_holds_the_database_are_found_an
         assert found == {("frozen_mismatch", str(invented))}
     finally:
         await forger.close()
+
+
+async def test_whoever_holds_a_bulletin_finds_it_in_an_export_as_the_guide_says(fresh_app: FastAPI) -> None:
+    world = await world_of(fresh_app)
+    await frozen(world)
+    await seal(fresh_app)
+    shown = await (await world.as_("supervision_office")).get(f"/snapshots/{await world.db.fetchval(MEANT)}")
+    (program,) = re.findall(r"python3 -c '(.*?)' < snapshot\.json", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+
+    def hash_of(bulletin: Any) -> bytes:
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, input=json.dumps(bulletin).encode(), capture_output=True, check=True)
+        return done.stdout.strip()
+
+    async with world.db.snapshot() as snapshot:
+        lines = [line async for line in Export(snapshot).lines()]
+    made = hash_of(shown)
+    told = [json.loads(line) for line in lines if made in line]
+    assert [(one["row"]["type"], one["row"]["subject"]) for one in told] == [("snapshot.amended", shown["id"])]
+    shown["content"]["totals"][0]["numerator"] = 7
+    assert hash_of(shown) not in b"".join(lines)
