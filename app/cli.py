@@ -54,7 +54,8 @@ def main() -> None:
 
 def _refuse(what: str, why: str) -> None:
     typer.echo(f"{what}: {why}", err=True)
-    raise SystemExit(1)
+    # To whoever asked for an audit, 1 says that something was changed; what could not be looked at says nothing.
+    raise SystemExit(2 if sys.argv[1:2] == ["audit"] else 1)
 
 
 def _settings() -> Settings:

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Annotated, Final
+from typing import IO, TYPE_CHECKING, Annotated, Final
 from uuid import UUID
 
 import typer
 
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.trail.proof.findings import Report
 
 Opened = Callable[[], AbstractContextManager[Settings]]
 SLOW: Final = 2.0
@@ -40,7 +43,10 @@ def register(cli: typer.Typer, opened: Opened) -> None:
     def audit(
         against: Annotated[
             list[Path] | None,
-            typer.Option(help="早先留存的检查点或回执 a checkpoint or receipt retained from before", metavar="NOTE"),
+            typer.Option(
+                help="早先留存的检查点、回执或导出文件 a checkpoint, receipt or export retained from before",
+                metavar="NOTE",
+            ),
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="输出 JSON print the report as JSON")] = False,
     ) -> None:
@@ -54,7 +60,7 @@ async def _export(settings: Settings, out: Path, items: list[UUID] | None) -> No
     from app.core.db import Database
     from app.trail.export import Asked, Export, tell
 
-    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared)
+    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared, limit=None)
     try:
         async with database.snapshot() as snapshot:
             made = Export(snapshot, Asked(items))
@@ -72,26 +78,37 @@ async def _export(settings: Settings, out: Path, items: list[UUID] | None) -> No
 
 async def _audit(settings: Settings, against: Sequence[Path], *, as_json: bool) -> int:
     from app.audit.findings import CODES as BEYOND
-    from app.audit.run import Audit
-    from app.core.db import Database
-    from app.core.storage import LocalStorage
-    from app.trail.proof.findings import CODES
+    from app.trail.proof.command import UNREADABLE
+    from app.trail.proof.findings import CODES, Report, Verdict
+    from app.trail.proof.kept import kept_note
     from app.trail.proof.tell import told_in_words
-    from app.trail.proof.verify import Asked
 
-    asked = Asked(strict=True, against=tuple(path.read_bytes().decode() for path in against))
-    storage = LocalStorage(settings.var / "files", settings.upload_limit)
-    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared)
     try:
-        async with database.snapshot() as snapshot:
-            report = await Audit(asked, storage, Progress("步 steps").step).run(snapshot)
-    finally:
-        await database.close()
+        notes = tuple(kept_note(path) for path in against)
+    except UNREADABLE as error:
+        report = Report(Verdict.MALFORMED, reason=str(error))
+    else:
+        report = await _audited(settings, notes)
     if as_json:
         typer.echo(json.dumps(report.document(), ensure_ascii=False, indent=2))
     else:
         typer.echo("\n".join(told_in_words(report, {**CODES, **BEYOND})))
     return report.exit_code
+
+
+async def _audited(settings: Settings, against: tuple[str, ...]) -> Report:
+    from app.audit.run import Audit
+    from app.core.db import Database
+    from app.core.storage import LocalStorage
+    from app.trail.proof.verify import Asked
+
+    storage = LocalStorage(settings.var / "files", settings.upload_limit)
+    database = await Database.open(settings.app_dsn(), pool_size=2, prepared=settings.prepared, limit=None)
+    try:
+        async with database.snapshot() as snapshot:
+            return await Audit(Asked(strict=True, against=against), storage, Progress("步 steps").step).run(snapshot)
+    finally:
+        await database.close()
 
 
 @contextmanager

@@ -12,27 +12,30 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
 
 from app.core import embedded_postgres, migrate
-from bench import load, replay, verify
+from bench import load, replay, sealing, verify
 from bench.cells import Bench, Options, Row
 from bench.figures import Figures
+from bench.sealing import Pace, Sealing
 from bench.seed import World, fill
 
 TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+SMOKE_PACE = Pace(rate=100, seconds=4)
 SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500, watched=3)
 
 
 @contextmanager
-def database() -> Iterator[tuple[str, str]]:
+def database(**more: str) -> Iterator[tuple[str, str]]:
     """A private embedded server with durability on; gives the superuser's address and the service's."""
     folder = Path(tempfile.mkdtemp(prefix="rectify-bench-"))
     folder.chmod(0o711)
-    started = embedded_postgres.start(folder / "var", tuning=TUNING)
+    started = embedded_postgres.start(folder / "var", tuning={**TUNING, **more})
     try:
         migrate.migrate(started.migrate_url)
         yield started.migrate_url, started.app_url
@@ -69,6 +72,17 @@ def run_figures(options: Options) -> list[Row]:
         versions = asyncio.run(_versions(superuser))
         print(f"seeded {options.items} items, {versions} versions in {time.perf_counter() - begun:.0f} s", flush=True)
         return Figures(world, url, Path(var), watched=options.watched).rows()
+
+
+def run_sealing(options: Options, pace: Pace) -> list[Row]:
+    """Seeds items that wait to be moved and measures how long their events wait to be sealed."""
+    options = replace(options, assigned=pace.items)
+    with (
+        database(**sealing.TUNING) as (superuser, url),
+        tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var,
+    ):
+        world = asyncio.run(_seed(superuser, options))
+        return Sealing(world, superuser, url, Path(var), pace).rows()
 
 
 async def _versions(url: str) -> int:
@@ -110,13 +124,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--smoke", action="store_true", help="tiny: proves that everything runs, measures nothing")
     parser.add_argument("--figures", action="store_true", help="the board and statistics, over items with long lives")
-    parser.add_argument("what", nargs="?", choices=["verify"], help="the offline verifier instead of the service")
+    parser.add_argument(
+        "what", nargs="?", choices=["verify", "sealing"], help="the offline verifier, or the sealer under load"
+    )
     parser.add_argument("--events", type=int, default=100_000, help="length of the history that is verified")
     given = parser.parse_args()
     options = Options(given.items, given.rounds, given.seconds, given.seed)
     options = SMOKE if given.smoke else options
     if given.what == "verify":
         print_table(verify.rows(2000 if given.smoke else given.events, options.rounds, options.seed))
+        return
+    if given.what == "sealing":
+        pace = SMOKE_PACE if given.smoke else Pace()
+        print(f"\n{pace.rate} events a second asked for, {pace.seconds:.0f} s, batches of {sealing.AT_ONCE}, 1 process")
+        print_table(run_sealing(options, pace))
         return
     if given.figures:
         show(run_figures(options), options)

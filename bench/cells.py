@@ -20,7 +20,6 @@ import asyncpg
 import psutil
 from pydantic import SecretStr
 
-from app.access import keyfiles, tokens
 from app.settings import Settings
 from bench import load, replay
 from bench.load import Result, Work
@@ -120,8 +119,7 @@ class Bench:
         return found
 
     def authorization(self, sees: str) -> str:
-        session = tokens.Session(self.world.organisation.callers[sees].account_id, 1)
-        return f"Bearer {tokens.issue(keyfiles.key(self.var, 'session'), session)}"
+        return self.world.organisation.callers[sees].authorization(self.var)
 
     def ask(self, sees: str, path: str) -> Any:
         request = Request(f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": self.authorization(sees)})

@@ -13,7 +13,6 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from app.access import keyfiles, tokens
 from app.metrics.definitions import METRICS
 from bench import load
 from bench.cells import Row
@@ -76,8 +75,7 @@ class Figures:
             yield self._timed("whole tree", f"/v1/statistics?{urlencode(asked)}")[0], metric.code
 
     def _timed(self, sees: str, path: str) -> tuple[float, Any]:
-        session = tokens.Session(self.world.organisation.callers[sees].account_id, 1)
-        token = f"Bearer {tokens.issue(keyfiles.key(self.var, 'session'), session)}"
+        token = self.world.organisation.callers[sees].authorization(self.var)
         request = Request(f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": token})
         begun = time.perf_counter()
         with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server on loopback

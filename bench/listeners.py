@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -28,39 +22,10 @@ from app.main import create_app
 from app.settings import Settings
 from app.trail.watch import MOST_OF_ONE
 from bench.__main__ import database
+from bench.load import served
 
 IDLE_SECONDS = 20
 COMMITS = "SELECT pg_stat_clear_snapshot(), xact_commit FROM pg_stat_database WHERE datname = current_database()"
-
-
-def _wait(port: int) -> None:
-    """Until it answers; the last failure is the caller's."""
-    for last in [False] * 150 + [True]:
-        try:
-            httpx2.get(f"http://127.0.0.1:{port}/livez")
-        except httpx2.HTTPError:
-            if last:
-                raise
-            time.sleep(0.2)
-        else:
-            return
-
-
-@contextmanager
-def served(url: str, var: Path) -> Iterator[tuple[int, psutil.Process]]:
-    """The product as it is deployed, with its chores, on a port of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    environment = {**os.environ, "DATABASE_URL": url, "RECTIFY_VAR": str(var), "PORT": str(port)}
-    command = [str(Path(sys.executable).with_name("rectify")), "serve"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        _wait(port)
-        yield port, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 async def organised(url: str, var: Path) -> Organisation:

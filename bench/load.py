@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from statistics import median
 from typing import Any, Final
 
 import httptools
+import httpx2
 import psutil
 import uvloop
 
@@ -103,15 +105,45 @@ def serving(which: str, environment: dict[str, str]) -> Iterator[tuple[int, psut
             process.terminate()
 
 
+def _wait(port: int) -> None:
+    """Until it answers; the last failure is the caller's."""
+    for last in [False] * 150 + [True]:
+        try:
+            httpx2.get(f"http://127.0.0.1:{port}/livez")
+        except httpx2.HTTPError:
+            if last:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+@contextmanager
+def served(url: str, var: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """The product as it is deployed, with its chores, on a port of its own."""
+    port = free_port()
+    told = {"DATABASE_URL": url, "RECTIFY_VAR": str(var), "PORT": str(port), "RECTIFY_LOG_LEVEL": "warning"}
+    environment = {**os.environ, **told}
+    command = [str(Path(sys.executable).with_name("rectify")), "serve"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        _wait(port)
+        yield port, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
 def measure(work: Work, server: psutil.Process, seconds: float) -> Result:
     """One round of load, with the CPU the server spent on it."""
-    before = _cpu(server)
+    before = cpu(server)
     result = (_wrk if shutil.which("wrk") else _own)(work, seconds)
-    spent = (_cpu(server) - before) * 1e6
+    spent = (cpu(server) - before) * 1e6
     return Result(**{**asdict(result), "cpu": spent / max(result.requests, 1)})
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu(process: psutil.Process) -> float:
+    """Seconds of user and system time it has spent so far."""
     times = process.cpu_times()
     return float(times.user + times.system)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
+from app.access import keyfiles, tokens
 from bench import words
 
 LONG_AGO = date(2020, 1, 1)
@@ -27,6 +29,10 @@ class Caller:
     sees: str
     person_id: UUID
     account_id: UUID
+
+    def authorization(self, var: Path) -> str:
+        """The header of a session of theirs; the key is in the state directory of a service that has started."""
+        return f"Bearer {tokens.issue(keyfiles.key(var, 'session'), tokens.Session(self.account_id, 1))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "orphan": ("无主记录", "a row that belongs to no event"),
     "key_mismatch": ("密钥登记与历史不符", "a key is not registered as its events say"),
     "redaction_mismatch": ("脱敏登记与历史不符", "a redaction is not registered as its events say"),
+    "frozen_mismatch": ("固化数字与历史不符", "frozen figures are not what was frozen"),
     "weakened": ("数据库防护被削弱", "a protection of the database is missing or weakened"),
 }
 """Every code that the audit adds to the verifier's, with what it says, for people."""

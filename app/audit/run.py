@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
-from app.audit import beside, files, log, redactions
+from app.audit import beside, files, frozen, log, redactions
 from app.audit.findings import finding
 from app.audit.gone import Gone
 from app.audit.grouped import Grouped
@@ -54,7 +54,7 @@ class Audit:
     async def _beyond(self, snapshot: Snapshot) -> AsyncIterator[Finding]:
         """What no export shows."""
         parts = [log.log(snapshot), self._items(snapshot), beside.beside(snapshot), beside.search(snapshot),
-                 redactions.redactions(snapshot)]  # fmt: skip
+                 redactions.redactions(snapshot), frozen.frozen(snapshot)]  # fmt: skip
         if self.storage is not None:
             parts.append(files.files(snapshot, self.storage, self.step))
         for part in parts:

@@ -23,6 +23,7 @@ RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 ATTEMPTS = 4
 WAIT_SECONDS = 3
 """For a connection, and for a single read: longer than a busy second, short enough to tell an outage as one."""
+STATEMENT_SECONDS = 30
 PARAMETERS = 32_767
 """What one statement of the protocol can carry."""
 STREAMED = 500
@@ -146,8 +147,13 @@ class Database:
         self._closing = False
 
     @classmethod
-    async def open(cls, dsn: str, *, pool_size: int = 10, prepared: bool = True) -> Database:
-        """`prepared=False` is for poolers in transaction mode that do not know prepared statements."""
+    async def open(
+        cls, dsn: str, *, pool_size: int = 10, prepared: bool = True, limit: float | None = STATEMENT_SECONDS
+    ) -> Database:
+        """`prepared=False` is for poolers in transaction mode that do not know prepared statements.
+
+        `limit` is how long a statement may take; None for commands that go through the whole ledger while somebody waits.
+        """
         pool = await asyncpg.create_pool(
             dsn,
             min_size=0,
@@ -155,7 +161,7 @@ class Database:
             connection_class=_Connection,
             init=_prepare,
             timeout=WAIT_SECONDS,
-            command_timeout=30,
+            command_timeout=limit,
             statement_cache_size=512 if prepared else 0,
             max_inactive_connection_lifetime=300,
             server_settings={"application_name": "rectify", "jit": "off"} if prepared else {},

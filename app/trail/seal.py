@@ -7,7 +7,6 @@ might never have been.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from app.tables.trail import Checkpoint, LogTile
 from app.trail.canonical import leaf_hash
 from app.trail.envelope import Entry
 from app.trail.keys import SEALING, Keys, hold
-from app.trail.lease import FencedError, Lease, give_back, take
+from app.trail.lease import TERM, FencedError, Lease, give_back, take
 from app.trail.proof.checkpoints import format_checkpoint
 from app.trail.proof.tiles import Edge
 from app.trail.record import record
@@ -76,6 +75,7 @@ class Standing:
     numbered: int
     sealed: int
     unsigned: bool
+    at: datetime
     lag: timedelta
     silent_for: timedelta
 
@@ -92,7 +92,7 @@ async def standing(reader: Reader) -> Standing:
         raise CorruptLogError("log_state has lost its row")
     now = clock.shifted(row["db_now"])
     lag, silent_for = _age(row["oldest"], now), _age(row["latest"], now)
-    return Standing(row["log_id"], row["numbered"], row["sealed"], row["unsigned"], lag, silent_for)
+    return Standing(row["log_id"], row["numbered"], row["sealed"], row["unsigned"], now, lag, silent_for)
 
 
 def _age(at: datetime | None, now: datetime) -> timedelta:
@@ -108,6 +108,7 @@ class Sealer:
     publish_to: Path | None = None
     owner: UUID = field(default_factory=uuid7)
     keys: Keys | None = None
+    lease: Lease | None = None
 
     async def run(self, *, at_once: bool = False) -> int:
         """Seals what is due and gives how many events that were; does nothing while another process seals.
@@ -117,7 +118,7 @@ class Sealer:
         found = await standing(self.db)
         if not found.due(at_once=at_once):
             return 0
-        lease = await take(self.db, LEASE, self.owner)
+        lease = await self._leased(found.at)
         if lease is None:
             return 0
         # Anew every time: what a key signs after it was retired is nobody's, to whoever verifies it.
@@ -127,14 +128,25 @@ class Sealer:
             await self._say_alive(found.log_id)
             return 0
         total = 0
-        with suppress(FencedError):
+        try:
             while done := await self.db.write(lambda tx: _extend(tx, lease)):
                 total += done
                 await self._sign()
+                if done < BATCH:
+                    break  # what has come since is next second's: to look for it would lock the log and write once more
+        except FencedError:
+            self.lease = None
         return total
 
     async def stop(self) -> None:
+        self.lease = None
         await give_back(self.db, LEASE, self.owner)
+
+    async def _leased(self, now: datetime) -> Lease | None:
+        """Renewed when half of its term is over: nobody can take it before, and each renewal is a commit to wait for."""
+        if self.lease is None or clock.shifted(self.lease.until) - now < TERM / 2:
+            self.lease = await take(self.db, LEASE, self.owner)
+        return self.lease
 
     async def _sign(self) -> None:
         """Signs what was committed and not signed yet, be it by a process that died in between."""

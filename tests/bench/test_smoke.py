@@ -11,9 +11,10 @@ import pytest
 from app.settings import normalise_url
 from app.trail.canonical import leaf_hash
 from bench import verify
-from bench.__main__ import SMOKE, print_table, run, run_figures, show
+from bench.__main__ import SMOKE, SMOKE_PACE, print_table, run, run_figures, run_sealing, show
 from bench.load import _read_wrk
 from bench.replay import Scene, Statement, scripted
+from bench.sealing import Event, Told, _off
 from bench.seed import fill
 from tests.support.database import Clone
 
@@ -112,6 +113,24 @@ def test_a_history_is_made_and_verified_by_the_bench(capsys: pytest.CaptureFixtu
     table = capsys.readouterr().out
     for figure in ("sha256 + json.loads", "verify usual, s per 10^6 events", "verify strict, peak MB"):
         assert figure in table
+
+
+def test_the_lag_of_the_sealer_is_measured_and_told_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {row.name: row for row in run_sealing(SMOKE, SMOKE_PACE)}
+    print_table(list(rows.values()))
+    table = capsys.readouterr().out
+    assert rows["events written a second"].refused == 0
+    assert 0 < rows["seal lag from commit to signed checkpoint, p50 (s)"].measured < 60, table
+    assert "lag told by /metrics, furthest from what it was (s)" in table
+
+
+def test_a_lag_that_is_told_wrongly_is_seen() -> None:
+    events = [Event(at=10.0, committed=10.1, sealed=12.0), Event(at=11.0, committed=11.1, sealed=12.0)]
+    assert _off(Told(11.5, 11.6, 1.55), events) == 0
+    assert _off(Told(11.9, 12.1, 0.0), events) == 0
+    assert _off(Told(11.5, 11.6, 0.5), events) == pytest.approx(1.0)
+    assert _off(Told(12.5, 12.6, 2.5), events) == pytest.approx(2.5)
+    assert _off(Told(9.0, 9.5, 0.0), events) == 0
 
 
 @pytest.mark.parametrize(("told", "milliseconds"), [("1.50ms", 1.5), ("250.00us", 0.25), ("1.20s", 1200.0)])

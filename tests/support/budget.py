@@ -15,8 +15,9 @@ HARNESSES = tuple(
     str(TESTS / place)
     for place in (
         "journeys/test_real_ledgers.py", "trail/mutants", "trail/test_honest.py", "trail/test_audit.py",
-        "matrix/test_writes.py", "platform/test_cli_keys.py", "platform/test_export_command.py", "crash", "model", "lin",
-        "fuzz", "faults", "features/past/test_walk.py", "features/history/test_stream.py", "clients", "browser", "bench",
+        "matrix/test_writes.py", "platform/test_cli_keys.py", "platform/test_export_command.py",
+        "platform/test_audit_command.py", "crash", "model", "lin", "fuzz", "faults", "features/past/test_walk.py",
+        "features/history/test_stream.py", "clients", "browser", "bench",
     )
 )  # fmt: skip
 """In the order in which they are run: what guards the most comes first."""

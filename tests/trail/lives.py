@@ -11,6 +11,7 @@ from app.audit.run import Audit
 from app.core import clock
 from app.core.storage import LocalStorage
 from app.demo.client import Json
+from app.demo.organisation import ROOT
 from app.lifecycle.states import State
 from app.trail.keys import rotate
 from app.trail.positions import assign_positions
@@ -62,6 +63,7 @@ async def lives(app: FastAPI) -> World:
     await reopened(world)
     await worked_on(world)
     await redacted(world)
+    await frozen(world)
     await seal(app)
     # Time moves on here and back again, which no clock of a service does: a key is retired before that, and none after.
     await noticed(world)
@@ -194,6 +196,22 @@ async def redacted(world: World) -> None:
         await audit.post(f"/trail/redactions/{made['id']}:{verdict}", None)
     await erase_files(world.db, storage_of(world.app))
     assert not await storage_of(world.app).exists(shown["sha256"])
+
+
+async def frozen(world: World) -> None:
+    """Last month of the whole and last quarter of a part, the month amended twice."""
+    office = await world.as_("supervision_office")
+    this = clock.today().replace(day=1)
+    month = (this - timedelta(days=1)).replace(day=1)
+    quarter = this.replace(month=(this.month - 1) // 3 * 3 + 1) - timedelta(days=1)
+    quarter = quarter.replace(month=quarter.month - 2, day=1)
+    units = world.made.units
+    body = {"unit_id": units[ROOT], "kind": "month", "period_from": month.isoformat()}
+    first = await office.post("/snapshots", body)
+    for reason in ("补录线下销号", "再次核对"):
+        await office.post(f"/snapshots/{first['id']}/amendments", {"reason": reason})
+    part = next(unit for key, unit in units.items() if key != ROOT)
+    await office.post("/snapshots", {"unit_id": part, "kind": "quarter", "period_from": quarter.isoformat()})
 
 
 async def on_paper(world: World) -> None:

@@ -1,6 +1,7 @@
 """From numbered events to signed checkpoints: what is sealed, when, by whom, and what stops it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from app.core import clock
 from app.core.ids import uuid7
 from app.trail import seal
 from app.trail.keys import SEALING, hold
-from app.trail.lease import FencedError, take
+from app.trail.lease import TERM, FencedError, take
 from app.trail.positions import assign_positions
 from app.trail.proof.checkpoints import parse_checkpoint
 from app.trail.proof.merkle import tree_root
@@ -20,6 +21,7 @@ from app.trail.proof.notes import parse_note, parse_vkey, verify_note
 from app.trail.seal import CorruptLogError, Sealer, standing
 from tests.trail.make import History, new_id, step
 
+UNTIL = "SELECT max(until) FROM lease"
 HASHES = "SELECT e.hash FROM log_position p JOIN event e ON e.id = p.event_id ORDER BY p.position"
 
 
@@ -87,9 +89,23 @@ async def test_more_than_a_batch_is_sealed_in_several_checkpoints(
 
 async def test_an_idle_log_is_not_written_to(history: History, sealer: Sealer) -> None:
     await sealer.run(at_once=True)
-    before = await history.db.fetchval("SELECT max(until) FROM lease")
+    before = await history.db.fetchval(UNTIL)
+    sealer.lease = None
     await sealer.run()
-    assert await history.db.fetchval("SELECT max(until) FROM lease") == before
+    assert await history.db.fetchval(UNTIL) == before
+
+
+async def test_a_lease_is_renewed_when_half_of_it_is_over_and_not_before(history: History, sealer: Sealer) -> None:
+    await sealer.run(at_once=True)
+    before = await history.db.fetchval(UNTIL)
+    await grow(history, 2)
+    assert await sealer.run(at_once=True) == 2
+    assert await history.db.fetchval(UNTIL) == before
+    assert sealer.lease is not None
+    sealer.lease = replace(sealer.lease, until=sealer.lease.until - TERM / 2)
+    await grow(history, 2)
+    assert await sealer.run(at_once=True) == 2
+    assert await history.db.fetchval(UNTIL) > before
 
 
 async def test_after_a_day_of_silence_the_log_says_that_it_lives(history: History, sealer: Sealer) -> None:
@@ -141,6 +157,10 @@ async def test_a_sealer_that_was_overtaken_while_it_slept_writes_nothing(history
     assert await take(history.db, seal.LEASE, uuid7()) is not None
     with pytest.raises(FencedError):
         await history.db.write(lambda tx: seal._extend(tx, slept))
+    assert await checkpoints(history) == []
+    woken = Sealer(history.db, sealer.var, owner=sealer.owner, lease=slept)
+    assert await woken.run(at_once=True) == 0
+    assert woken.lease is None
     assert await checkpoints(history) == []
 
 

@@ -19,6 +19,7 @@ from app.lifecycle.calendars import load_calendar
 from app.lifecycle.gather import lock_items
 from app.tables.closeout import Objection
 from app.tables.idempotency import IdempotencyRecord
+from app.trail.seal import LONGEST
 from app.worker import CHORES, Chore, background, finish_notices, forget_replies, number_events
 from tests.features.history.world import World, build
 from tests.support.database import Clone
@@ -240,3 +241,15 @@ async def test_a_service_told_to_work_numbers_events_by_itself(database: Clone, 
 
         await eventually(numbered)
     assert {chore.name for chore in CHORES} == {"number_events", "finish_notices", "forget_replies"}
+
+
+async def test_one_pass_of_the_sealer_numbers_what_it_seals(world: World) -> None:
+    seal = next(chore for chore in worker.chores_of(world.app.state.settings, world.db) if chore.name == "seal")
+    await world.draft()
+    with clock.travel(LONGEST):
+        assert await seal.work(world.db) > 0
+    assert seal.stop is not None
+    await seal.stop()
+    sealed = """SELECT p.position <= (SELECT max(size) FROM checkpoint WHERE note IS NOT NULL)
+                FROM event e LEFT JOIN log_position p ON p.event_id = e.id WHERE e.type = 'item.drafted'"""
+    assert await world.db.fetchval(sealed)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import secrets
 import sys
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from io import BufferedReader, FileIO
 from pathlib import Path
 
 from app.trail.proof.findings import Report, Verdict
+from app.trail.proof.kept import kept_note, unpacked
 from app.trail.proof.retained import Policy, parse_age, parse_policy
 from app.trail.proof.strict import Malformed
 from app.trail.proof.tell import told_in_words
 from app.trail.proof.verify import Asked, verify
 
-BUFFER = 1 << 20
-GZIPPED = b"\x1f\x8b"
+UNREADABLE = (Malformed, OSError, EOFError, zlib.error, UnicodeDecodeError)
+"""What is raised by files that are not there, not whole, or something else."""
 EPILOG = (
     "退出码 exit: 0 VERIFIED 核实无误, 1 TAMPERED 发现改动, 2 MALFORMED 不合格式, 3 SELF_CONSISTENT_ONLY 仅自身一致, "
     "4 STALE 不够新. 独立程序 this program as one file: rectify verify --script OUT"
@@ -38,7 +38,7 @@ def options(program: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--against", type=Path, action="append", default=[], metavar="NOTE",
-        help="早先留存的检查点或回执，可多次 a checkpoint or receipt retained from before, repeatable",
+        help="早先留存的检查点、回执或导出文件，可多次 a checkpoint, receipt or export retained from before, repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--items",
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, program: str | None = None) -> 
     given = options(program or Path(sys.argv[0]).name).parse_args(arguments)
     try:
         report = _checked(given)
-    except (Malformed, OSError, EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         report = Report(Verdict.MALFORMED, reason=str(error))
     if given.json:
         sys.stdout.write(json.dumps(report.document(), ensure_ascii=False, indent=2) + "\n")
@@ -79,7 +79,7 @@ def _checked(given: argparse.Namespace) -> Report:
         items=frozenset(one.lower() for one in given.items),
         strict=given.strict,
         sample_seed=secrets.randbelow(1 << 32) if given.sample_seed is None else given.sample_seed,
-        against=tuple(path.read_bytes().decode() for path in given.against),
+        against=tuple(kept_note(path) for path in given.against),
         policy=policy,
         now=datetime.now(UTC),
         max_age=None if given.max_age is None else parse_age(given.max_age),
@@ -87,8 +87,5 @@ def _checked(given: argparse.Namespace) -> Report:
     )
     if given.file == "-":
         return verify(sys.stdin.buffer, asked)
-    with BufferedReader(FileIO(given.file), BUFFER) as file:  # a pipe as well, so it is looked at and not rewound
-        if file.peek(2)[:2] != GZIPPED:
-            return verify(file, asked)
-        with gzip.open(file) as unpacked:
-            return verify(unpacked, asked)
+    with unpacked(given.file) as file:
+        return verify(file, asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from sys import intern
 from typing import Any
 
 from app.trail.proof.canon import canonical_json
@@ -43,7 +44,7 @@ BLANK: dict[str, Any] = FAR_OFF | {
 
 @dataclass(slots=True)
 class Folded:
-    """What the events of one item have told so far.
+    """What the events of one item have told so far: names, codes and ids are held once for all items.
 
     `whole` is whether nothing was left unsaid: older events told less, and a recipient may be given less.
     """
@@ -68,14 +69,16 @@ class Folded:
             self._leave_unsaid(name)
         codes = told.get(CODES_TOLD)
         if isinstance(codes, dict):
-            self.columns.update(codes)
+            for name, value in codes.items():
+                self.columns[intern(name)] = intern(value) if type(value) is str else value
             self.codes = True
-        for name in TOLD_WORDS & told.keys() - (set() if self.codes else {ASKED_FOR}):
-            self.columns[name] = told[name]
-            self.unknown.discard(name)
+        for name in TOLD_WORDS & told.keys():
+            if self.codes or name != ASKED_FOR:
+                self.columns[name] = told[name]
+                self.unknown.discard(name)
         for entry in told.get(ROWS_TOLD, ()):
             table, key, digest = entry
-            self.rows[table, key] = digest
+            self.rows[intern(table), key] = digest
 
     def _leave_unsaid(self, name: str) -> None:
         if name in TOLD_WORDS:

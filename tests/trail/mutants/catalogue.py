@@ -66,6 +66,7 @@ TABLES = (
     Table("trail_subject", LOG, "id"),
     Table("redaction", BESIDE, "id"),
     Table("redacted_field", BESIDE, "item_id"),
+    Table("snapshot", BESIDE, "id", texts=("content", "definitions")),
     Table("item_version", BESIDE, "item_id"),
     Table("item_text", BESIDE, "item_id"),
     Table("item_unit_span", BESIDE, "item_id"),
@@ -89,5 +90,5 @@ TABLES = (
     Table("item_search", BESIDE, "item_id"),
     *(Table(str(table.__tablename__), BESIDE, "item_id") for table in COVERED),
 )
-"""Every table of the trail, of the past, and of items and their children. Left out: `lease`, which says who does a job
-for the next seconds, and what is not the ledger's memory (idempotency replies, counters of numbers)."""
+"""Every table of the trail, of the past, of frozen figures, and of items and their children. Left out: `lease`, which says
+who does a job for the next seconds, and what is not the ledger's memory (idempotency replies, counters of numbers)."""

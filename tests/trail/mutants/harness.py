@@ -77,7 +77,9 @@ class Harness:
             seen = findings
             if not mutant.named(findings) or self.rng.random() < ALONE:
                 self.tried.alone += 1
-                _, seen = await self._found([mutant])
+                alone, found = await self._found([mutant])
+                # A copy may pass only beside another mutant that has moved what it copies out of its way.
+                seen = found if alone else findings
             if not mutant.detected(seen):
                 self.tried.undetected.append(mutant.said)
             elif not mutant.named(seen):

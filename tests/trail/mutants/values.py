@@ -75,7 +75,12 @@ def _member(rng: random.Random, value: dict[str, Any]) -> dict[str, Any]:
     return {**value, name: altered(rng, value[name])}
 
 
-_CHANGED: dict[type, Callable[[random.Random, Any], Any]] = {str: _edited, list: _listed, dict: _member}
+_CHANGED: dict[type, Callable[[random.Random, Any], Any]] = {
+    str: _edited,
+    list: _listed,
+    dict: _member,
+    type(None): lambda *_: 1,
+}
 
 
 def retold(rng: random.Random, text: str) -> str:
