@@ -54,11 +54,20 @@ def read(key: bytes, token: str) -> Session:
     """Raises invalid_token for everything but a token of exactly the form issued here, in time."""
     if len(token) > LONGEST:
         raise Problem("invalid_token")
-    return _session(_signed(key, token))
+    said = _signed(key, token)
+    if not said.issued - 60 <= clock.now().timestamp() < said.expires:
+        raise Problem("invalid_token")
+    return said.session
+
+
+class _Said(NamedTuple):
+    session: Session
+    issued: int
+    expires: int
 
 
 @lru_cache(maxsize=4096)
-def _signed(key: bytes, token: str) -> dict[str, Any]:
+def _signed(key: bytes, token: str) -> _Said:
     """What a token says, once its signature holds, which never changes; whether it is in time is asked every time."""
     try:
         decoded = jwt.decode(token, OctKey.import_key(key), registry=_REGISTRY)
@@ -66,21 +75,19 @@ def _signed(key: bytes, token: str) -> dict[str, Any]:
         raise Problem("invalid_token") from None
     if decoded.header != _HEADER:
         raise Problem("invalid_token")
-    return decoded.claims
+    return _said(decoded.claims)
 
 
-def _session(claims: dict[str, Any]) -> Session:
-    now = clock.now().timestamp()
+def _said(claims: dict[str, Any]) -> _Said:
     numbers = [claims.get(name) for name in ("epoch", "iat", "exp")]
     formed = set(claims) == _CLAIMS and claims["iss"] == ISSUER and claims["aud"] == AUDIENCE
     if not formed or not all(type(number) is int for number in numbers):
         raise Problem("invalid_token")
     epoch, issued, expires = (int(number) for number in numbers if number is not None)
-    in_time = issued - 60 <= now < expires <= issued + LIFETIME.total_seconds()
-    if not in_time or not 0 < epoch < 2**31:
+    if expires > issued + LIFETIME.total_seconds() or not 0 < epoch < 2**31:
         raise Problem("invalid_token")
     try:
-        return Session(UUID(claims["sub"]), epoch)
+        return _Said(Session(UUID(claims["sub"]), epoch), issued, expires)
     except (ValueError, AttributeError, TypeError):
         raise Problem("invalid_token") from None
 

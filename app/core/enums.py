@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from app.core.errors import Text
@@ -17,6 +18,9 @@ class LabelledEnum(StrEnum):
 
     zh: str
     en: str
+    if not TYPE_CHECKING:
+        value = property(attrgetter("_value_"))
+        """The library's own costs 0.26 µs a look, and an item is written with twenty of them."""
 
     def __new__(cls, value: str, zh: str = "", en: str = "") -> Self:
         member = str.__new__(cls, value)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
 from app.core import clock
@@ -83,10 +83,6 @@ def _bounded_instant(value: datetime) -> datetime:
     return moment
 
 
-def _utc_text(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(prose(200))]
 Title = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(prose(300))]
 LongText = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(prose(10_000, lines=True))]
@@ -96,7 +92,6 @@ Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_written_instant),
     AfterValidator(_bounded_instant),
-    PlainSerializer(_utc_text, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Day = Annotated[date, BeforeValidator(_written_day), AfterValidator(_bounded_day)]
