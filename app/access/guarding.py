@@ -17,9 +17,9 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import Response
 
 from app.access.actor import Actor
-from app.access.authenticate import ACTOR_CTE, actor_from_row, authenticate, credential_of
+from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE, actor_from_row, authenticate, credential_of
 from app.access.permissions import Permission
-from app.access.scope import CTE, Shape, predicate
+from app.access.scope import JOINED, Shape, predicate
 from app.core.db import Database, Tx
 from app.core.errors import Problem
 from app.core.http import Call, Reply, call_of
@@ -30,7 +30,7 @@ Work = Callable[[Tx], Awaitable[Reply]]
 Guard = TypeVar("Guard", bound=Callable[..., Any])
 
 _ITEM_SQL: Final = f"""{ACTOR_CTE}
-SELECT actor.*, EXISTS (SELECT FROM item i WHERE i.id = $5::uuid AND {predicate(Shape.MANY, "i", CTE)}) AS in_scope
+SELECT {ACTOR_COLUMNS}, EXISTS (SELECT FROM item i WHERE i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}) AS in_scope
 FROM actor"""  # noqa: S608 - constants of this package
 
 

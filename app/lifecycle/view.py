@@ -13,8 +13,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.access.actor import Actor
-from app.access.authenticate import ACTOR_CTE
-from app.access.scope import CTE, CTE_SEALED, Sealed, Shape, predicate, restricted_predicate, restricted_read_sql
+from app.access.authenticate import ACTOR_COLUMNS, UNCOUNTED_CTE
+from app.access.scope import JOINED, JOINED_SEALED, Sealed, Shape, predicate, restricted_predicate, restricted_read_sql
 from app.core import clock
 from app.core.clock import beijing_date
 from app.core.db import Reader
@@ -29,18 +29,19 @@ from app.lifecycle.transitions import TABLE
 MASK: Final = ("title", "description", "responsible_person_id", "root_cause", "goal", "remarks")
 _HELD: Final = """
 ARRAY(SELECT g.person_id FROM role_grant g JOIN person p ON p.id = g.person_id AND p.active
-  WHERE g.role = m.role AND g.unit_id = ANY(mu.ancestors)
+  WHERE g.role = m.role AND g.unit_id = ANY(m.ancestors)
     AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
   UNION SELECT d.delegate_id FROM delegation d JOIN role_grant g ON g.person_id = d.principal_id AND g.role = ANY(d.roles)
     JOIN person p ON p.id = d.principal_id AND p.active JOIN person q ON q.id = d.delegate_id AND q.active
-  WHERE g.role = m.role AND g.unit_id = ANY(mu.ancestors)
+  WHERE g.role = m.role AND g.unit_id = ANY(m.ancestors)
     AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
     AND d.revoked_at IS NULL AND d.starts_on <= $4::date AND (d.ends_on IS NULL OR d.ends_on >= $4::date)
   ORDER BY 1 LIMIT 20)
 """
 MOVERS: Final = f"""
 (SELECT json_agg(json_build_object('role', m.role, 'unit_id', m.unit_id, 'person_ids', {_HELD}) ORDER BY m.role)
- FROM item_mover m JOIN unit mu ON mu.id = m.unit_id WHERE m.item_id = i.id) AS next_movers
+ FROM (SELECT n.role, n.unit_id, (SELECT u.ancestors FROM unit u WHERE u.id = n.unit_id) AS ancestors
+   FROM item_mover n WHERE n.item_id = i.id OFFSET 0) m) AS next_movers
 """
 _COLUMNS: Final = """
   i.id, i.number, i.version, i.cycle, i.ledger_id, i.external_system, i.external_id, i.state, i.title, i.description,
@@ -55,27 +56,26 @@ _COLUMNS: Final = """
   i.created_at, i.updated_at, i.finder_person_id, i.finder_unit_id
 """
 _MORE: Final = f"""
-  lu.ancestors AS ledger_ancestors, le.ancestors AS lead_ancestors, so.ancestors AS source_ancestors, st.sealed,
+  (SELECT u.ancestors FROM unit u WHERE u.id = (SELECT l.unit_id FROM ledger l WHERE l.id = i.ledger_id)) AS ledger_ancestors,
+  (SELECT u.ancestors FROM unit u WHERE u.id = i.lead_unit_id) AS lead_ancestors,
+  (SELECT u.ancestors FROM unit u WHERE u.id = i.source_unit_id) AS source_ancestors,
+  CASE WHEN i.confidentiality = 'restricted' THEN (SELECT t.sealed FROM source_type t
+    WHERE t.code = i.source_type AND t.schema_version = i.source_schema_version) END AS sealed,
   (SELECT json_agg(json_build_object('from_item_id', o.from_item_id, 'source_type', o.source_type, 'document', o.document,
       'document_no', o.document_no, 'quote', o.quote, 'source_unit_id', o.source_unit_id) ORDER BY o.created_at, o.id)
      FROM item_origin o WHERE o.item_id = i.id) AS origins,
   CASE WHEN i.state = 'split' THEN (SELECT json_build_object('total', count(*), 'closed',
       count(*) FILTER (WHERE c.state = 'closed')) FROM item c WHERE c.split_from_id = i.id) END AS children, {MOVERS}
 """
-_FROM: Final = """
-item i JOIN ledger l ON l.id = i.ledger_id JOIN unit lu ON lu.id = l.unit_id
-  JOIN source_type st ON st.code = i.source_type AND st.schema_version = i.source_schema_version
-  LEFT JOIN unit le ON le.id = i.lead_unit_id LEFT JOIN unit so ON so.id = i.source_unit_id
-"""
-ITEM_SQL: Final = f"""{ACTOR_CTE}
-SELECT actor.*, {_COLUMNS}, {restricted_predicate("i", CTE_SEALED)} AS unmasked, {_MORE}
-FROM actor LEFT JOIN ({_FROM}) ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", CTE)}
+ITEM_SQL: Final = f"""{UNCOUNTED_CTE}
+SELECT {ACTOR_COLUMNS}, {_COLUMNS}, {restricted_predicate("i", JOINED_SEALED)} AS unmasked, {_MORE}
+FROM actor LEFT JOIN item i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}
 """
 """The hot read: $1..$4 the credential, $5 the item; no row is 401, a row without an id is 404."""
 _KNOWN: Final = Sealed("$2::text[]", "$3::uuid[]", "$5::uuid[]", "$6::bool")
 OWN_SQL: Final = f"""
 SELECT {_COLUMNS}, {restricted_predicate("i", _KNOWN)} AS unmasked, {_MORE}
-FROM {_FROM} WHERE i.id = ANY($1::uuid[])
+FROM item i WHERE i.id = ANY($1::uuid[])
 """
 """After a write: items the caller has just acted on, in or out of scope by now; $4 is today."""
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from app.access.authenticate import ACTOR_CTE
+from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, restricted_predicate
 from app.lifecycle.derived import NO_NUMBER
 from app.lifecycle.filters import filters_now
@@ -65,7 +65,8 @@ _HOLDERS: Final = holders_sql("$4::date")
 def rows_sql(shown: str, joins: str, more: str) -> str:
     """The caller and the JSON of what the CTE `page` holds, `shown` a row; `joins` is what that needs, `more` columns."""
     return f"""
-SELECT actor.*, (SELECT count(*) FROM page)::int AS found, page_rows.body, last.sort AS last_sort, last.id AS last_id, {more}
+SELECT {ACTOR_COLUMNS}, (SELECT count(*) FROM page)::int AS found, page_rows.body,
+  last.sort AS last_sort, last.id AS last_id, {more}
 FROM actor
 LEFT JOIN LATERAL (SELECT coalesce(json_agg({shown} ORDER BY i.place), '[]')::text AS body FROM page i {joins}
   WHERE i.place <= $5) page_rows ON true

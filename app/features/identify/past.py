@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from app.access.authenticate import ACTOR_CTE, actor_from_row, credential_of
+from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE, actor_from_row, credential_of
 from app.access.guarding import require
 from app.access.permissions import Permission
-from app.access.scope import CTE, Shape, item_in_scope, predicate, then
+from app.access.scope import JOINED, Shape, item_in_scope, predicate, then
 from app.core.asof import require_settled
 from app.core.db import Database
 from app.core.errors import Problem
@@ -21,8 +21,8 @@ from app.lifecycle.schemas import ItemOut
 
 _AT: Final = "$6::timestamptz"
 FIND: Final = f"""{ACTOR_CTE}
-SELECT actor.*, clock_timestamp() AS db_now, i.id, i.version, {TITLE} AS title, {UNMASKED} AS unmasked
-FROM actor LEFT JOIN {known(_AT)} i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", CTE, then(_AT))}
+SELECT {ACTOR_COLUMNS}, clock_timestamp() AS db_now, i.id, i.version, {TITLE} AS title, {UNMASKED} AS unmasked
+FROM actor LEFT JOIN {known(_AT)} i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED, then(_AT))}
 """
 OLDER: Final = """
 SELECT EXISTS (SELECT FROM item WHERE id = $1 AND created_at <= $2)
