@@ -31,6 +31,18 @@ _IN_FORCE: Final = (
     "{0}.revoked_at IS NULL AND {0}.starts_on <= $4::date AND ({0}.ends_on IS NULL OR {0}.ends_on >= $4::date)"
 )
 
+_GRANTED: Final = f"""
+  SELECT g.role, g.unit_id, NULL::uuid AS principal_id FROM role_grant g
+  WHERE g.person_id = who.person_id AND {_IN_FORCE.format("g")}
+  UNION ALL
+  SELECT g.role, g.unit_id, d.principal_id
+  FROM delegation d JOIN person p ON p.id = d.principal_id AND p.active
+    JOIN role_grant g ON g.person_id = d.principal_id AND g.role = ANY(d.roles)
+  WHERE d.delegate_id = who.person_id AND g.role IN ({_codes(LENDABLE)})
+    AND {_IN_FORCE.format("d")} AND {_IN_FORCE.format("g")}
+  UNION ALL
+  SELECT '{Role.INTEGRATION}', who.key_unit_id, NULL WHERE who.key_unit_id IS NOT NULL
+"""  # noqa: S608 - only role codes of this program are put in
 _COUNTED: Final = f"""CASE WHEN reach.whole_tree THEN 0 ELSE (
       SELECT count(*)::int FROM (SELECT FROM unit u WHERE u.ancestors && held.reading LIMIT {FEW_UNITS + 1}) counted
     ) END"""  # noqa: S608 - a number of this program is put in
@@ -71,18 +83,7 @@ WITH actor AS MATERIALIZED (
       coalesce(array_agg(unit_id)
         FILTER (WHERE role IN ({_codes(FINDER_ROLES)}) AND principal_id IS NULL), '{{}}') AS desks,
       array_remove(array_agg(principal_id) || who.person_id, NULL) AS persons
-    FROM (
-      SELECT g.role, g.unit_id, NULL::uuid AS principal_id FROM role_grant g
-      WHERE g.person_id = who.person_id AND {_IN_FORCE.format("g")}
-      UNION ALL
-      SELECT g.role, g.unit_id, d.principal_id
-      FROM delegation d JOIN person p ON p.id = d.principal_id AND p.active
-        JOIN role_grant g ON g.person_id = d.principal_id AND g.role = ANY(d.roles)
-      WHERE d.delegate_id = who.person_id AND g.role IN ({_codes(LENDABLE)})
-        AND {_IN_FORCE.format("d")} AND {_IN_FORCE.format("g")}
-      UNION ALL
-      SELECT '{Role.INTEGRATION}', who.key_unit_id, NULL WHERE who.key_unit_id IS NOT NULL
-    ) g
+    FROM ({_GRANTED}) g
   ) held
   CROSS JOIN LATERAL (
     SELECT cardinality(held.reading) > 0

@@ -201,7 +201,13 @@ class StrictRoute(APIRoute):
     @property
     def direct(self) -> bool:
         """Whether requests pass FastAPI by, whose search for arguments costs a hot read more than its statement."""
-        return self.body_field is None and takes_only_its_address(self.dependant)
+        return self.body_field is None and takes_only_its_address(self._asked)
+
+    @property
+    def _asked(self) -> Dependant:
+        """What is left to find: a query model is read by `_refusable`, as FastAPI would take it apart field by field."""
+        read_elsewhere = query_model(self.endpoint) is not None
+        return dataclass_replace(self.dependant, query_params=[]) if read_elsewhere else self.dependant
 
     def _accepted_content(self) -> tuple[str, ...]:
         if self.body_field is None:
@@ -224,16 +230,10 @@ class StrictRoute(APIRoute):
         return tuple(dict.fromkeys([*declared, own or _JSON, _PROBLEM]))
 
     def _plain_handler(self) -> Handler:
-        """FastAPI's handler, or our own where it has nothing to find.
-
-        A query model is left to `_refusable`, as FastAPI would take it apart field by field.
-        """
-        described = self.dependant
-        read_here = query_model(self.endpoint) is not None
-        asked = dataclass_replace(described, query_params=[]) if read_here else described
+        """FastAPI's handler, or our own where it has nothing to find."""
         if self.direct:
-            return _direct_handler(self.endpoint, asked)
-        self.dependant = asked
+            return _direct_handler(self.endpoint, self._asked)
+        described, self.dependant = self.dependant, self._asked
         try:
             return super().get_route_handler()
         finally:

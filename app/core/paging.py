@@ -8,8 +8,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import Annotated, Final, Generic, Literal, TypeVar
+from typing import Annotated, Final, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
 
@@ -105,25 +106,30 @@ class Cursor:
 
 def cursor_for(call: Call, key: bytes) -> Cursor:
     """A cursor belongs to the path, and to every parameter but those that only say which page."""
-    return Cursor(key, f"{call.path}?{urlencode(sorted(_criteria(call)))}")
+    return Cursor(key, _address(call.path, call.query_string).binding)
 
 
 def page_links(call: Call, next_cursor: str | None) -> dict[str, str]:
     """The Link header (RFC 8288) of a page: where it starts and, unless it is the last, where it goes on."""
-    kept = [pair for pair in parse_qsl(call.query_string, keep_blank_values=True) if pair[0] != "cursor"]
-    links = [_link(call.path, kept, "first")]
+    start = _address(call.path, call.query_string).start
+    links = f'<{start}>; rel="first"'
     if next_cursor is not None:
-        links.append(_link(call.path, [*kept, ("cursor", next_cursor)], "next"))
-    return {"Link": ", ".join(links)}
+        links += f', <{start}{"&" if "?" in start else "?"}{urlencode({"cursor": next_cursor})}>; rel="next"'
+    return {"Link": links}
 
 
-def _link(path: str, query: list[tuple[str, str]], relation: str) -> str:
-    target = quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
-    return f'<{target}>; rel="{relation}"'
+class _Address(NamedTuple):
+    binding: str
+    start: str
 
 
-def _criteria(call: Call) -> list[tuple[str, str]]:
-    return [pair for pair in parse_qsl(call.query_string, keep_blank_values=True) if pair[0] not in _CONTROL]
+@lru_cache(maxsize=512)
+def _address(path: str, query_string: str) -> _Address:
+    """A list asked for again and again has the same two texts made of its address each time."""
+    pairs = parse_qsl(query_string, keep_blank_values=True)
+    kept = urlencode([pair for pair in pairs if pair[0] != "cursor"])
+    criteria = urlencode(sorted(pair for pair in pairs if pair[0] not in _CONTROL))
+    return _Address(f"{path}?{criteria}", quote(path, safe="/:") + (f"?{kept}" if kept else ""))
 
 
 def _tagged(value: Scalar) -> tuple[str, str | int | bool | None]:

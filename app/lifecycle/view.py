@@ -21,28 +21,13 @@ from app.core.db import Reader
 from app.core.etag import item_etag
 from app.core.http import Reply
 from app.lifecycle.light import light_on, overdue_days, reasons_on, stored_turns
+from app.lifecycle.movers_sql import MOVERS
 from app.lifecycle.parties import Party, parties
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.states import OPEN, PHASES, Action, State
 from app.lifecycle.transitions import TABLE
 
 MASK: Final = ("title", "description", "responsible_person_id", "root_cause", "goal", "remarks")
-_HELD: Final = """
-ARRAY(SELECT g.person_id FROM role_grant g JOIN person p ON p.id = g.person_id AND p.active
-  WHERE g.role = m.role AND g.unit_id = ANY(m.ancestors)
-    AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
-  UNION SELECT d.delegate_id FROM delegation d JOIN role_grant g ON g.person_id = d.principal_id AND g.role = ANY(d.roles)
-    JOIN person p ON p.id = d.principal_id AND p.active JOIN person q ON q.id = d.delegate_id AND q.active
-  WHERE g.role = m.role AND g.unit_id = ANY(m.ancestors)
-    AND g.revoked_at IS NULL AND g.starts_on <= $4::date AND (g.ends_on IS NULL OR g.ends_on >= $4::date)
-    AND d.revoked_at IS NULL AND d.starts_on <= $4::date AND (d.ends_on IS NULL OR d.ends_on >= $4::date)
-  ORDER BY 1 LIMIT 20)
-"""
-MOVERS: Final = f"""
-(SELECT json_agg(json_build_object('role', m.role, 'unit_id', m.unit_id, 'person_ids', {_HELD}) ORDER BY m.role)
- FROM (SELECT n.role, n.unit_id, (SELECT u.ancestors FROM unit u WHERE u.id = n.unit_id) AS ancestors
-   FROM item_mover n WHERE n.item_id = i.id OFFSET 0) m) AS next_movers
-"""
 _COLUMNS: Final = """
   i.id, i.number, i.version, i.cycle, i.ledger_id, i.external_system, i.external_id, i.state, i.title, i.description,
   i.source_type, i.source_schema_version, i.source_unit_id, i.source_document, i.source_document_no, i.source_quote,

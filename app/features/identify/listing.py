@@ -16,10 +16,12 @@ from uuid import UUID
 
 from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, restricted_predicate
+from app.core.paging import MAX_LIMIT
 from app.lifecycle.derived import NO_NUMBER
 from app.lifecycle.filters import filters_now
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL
-from app.lifecycle.summaries import PAGE_COLUMNS, holders_sql, summary
+from app.lifecycle.movers_sql import moving_sql
+from app.lifecycle.summaries import PAGE_COLUMNS, summary
 from app.metrics.drill import set_condition
 from app.tables.item import FAR, FAR_INSTANT
 
@@ -59,16 +61,19 @@ SORTS: Final = {
 _SUMMARY: Final = summary(
     f"CASE WHEN {UNMASKED} THEN nullif(i.title, '') END", LIGHT_SQL, OVERDUE_DAYS_SQL, "coalesce(mv.list, '[]')"
 )
-_HOLDERS: Final = holders_sql("$4::date")
+_MOVING: Final = moving_sql("$4::date")
 
 
 def rows_sql(shown: str, joins: str, more: str) -> str:
-    """The caller and the JSON of what the CTE `page` holds, `shown` a row; `joins` is what that needs, `more` columns."""
+    """The caller and the JSON of what the CTE `page` holds, `shown` a row; `joins` is what that needs, `more` columns.
+
+    As bytes: they go out as they come, and reading them as text first costs the service more than all else it does here.
+    """
     return f"""
 SELECT {ACTOR_COLUMNS}, (SELECT count(*) FROM page)::int AS found, page_rows.body,
   last.sort AS last_sort, last.id AS last_id, {more}
 FROM actor
-LEFT JOIN LATERAL (SELECT coalesce(json_agg({shown} ORDER BY i.place), '[]')::text AS body FROM page i {joins}
+LEFT JOIN LATERAL (SELECT convert_to(coalesce(json_agg({shown} ORDER BY i.place), '[]')::text, 'UTF8') AS body FROM page i {joins}
   WHERE i.place <= $5) page_rows ON true
 LEFT JOIN LATERAL (SELECT i.sort, i.id FROM page i WHERE i.place = $5) last ON true
 """
@@ -91,6 +96,9 @@ class Query:
 def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, total: bool) -> str:
     """The statement of one kind of page; `keyset` is asc, desc or tail, followed by `+` when it goes on from a row.
 
+    The walk ends at the largest page there is, which the planner can count on before it knows $5: else it would make a
+    plan for each request, for as long again as the page takes.
+
     Parameters: $1..$4 the credential, $5 the limit, then the filters, then the last row's sort value and id.
     """
     order = SORTS[sort]
@@ -108,11 +116,11 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     page = (
         f"page AS MATERIALIZED (SELECT {PAGE_COLUMNS} i.sort, row_number() OVER () AS place FROM (SELECT i.*, "
         f"i.{order.column} AS sort FROM item i WHERE {' AND '.join(where)} "
-        f"ORDER BY i.{order.column} {direction}, i.id {direction} LIMIT $5 + 1) i)"
+        f"ORDER BY i.{order.column} {direction}, i.id {direction} LIMIT {MAX_LIMIT + 1}) i LIMIT $5 + 1)"
     )
     counted = f"(SELECT count(*)::int FROM (SELECT FROM item i WHERE {base} LIMIT 10001) c)" if total else "NULL::int"
     rows = rows_sql(_SUMMARY, "LEFT JOIN moving mv ON mv.item_id = i.id", f"{counted} AS total")
-    return f"{ACTOR_CTE}, {page}, {_HOLDERS} {rows}"
+    return f"{ACTOR_CTE}, {page}, {_MOVING} {rows}"
 
 
 def arguments(query: Query, limit: int) -> Sequence[Any]:

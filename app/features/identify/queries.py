@@ -181,7 +181,7 @@ async def _then(
 
 async def _with_tail(
     wanted: Query, row: Any, *, follows: bool, tail: Callable[[int], Awaitable[Any]]
-) -> tuple[str, Any]:
+) -> tuple[bytes, Any]:
     """A page that ran out of rows with a value to sort by is filled from those without one."""
     if row["found"] > wanted.limit or not follows:
         return row["body"], row
@@ -189,19 +189,19 @@ async def _with_tail(
     more = await tail(max(missing, 1))
     if missing == 0:
         return row["body"], {**row, "found": wanted.limit + (more["found"] > 0)}
-    joined = ", ".join(part for part in (row["body"][1:-1], more["body"][1:-1]) if part)
-    return f"[{joined}]", {**more, "total": row["total"], "found": row["found"] + more["found"]}
+    joined = b", ".join(part for part in (row["body"][1:-1], more["body"][1:-1]) if part)
+    return b"[%b]" % joined, {**more, "total": row["total"], "found": row["found"] + more["found"]}
 
 
-def _finished(body: str, row: Any, wanted: Query, cursor: Cursor) -> tuple[bytes, str | None]:
+def _finished(body: bytes, row: Any, wanted: Query, cursor: Cursor) -> tuple[bytes, str | None]:
     following = cursor.encode([row["last_sort"], row["last_id"]]) if row["found"] > wanted.limit else None
     total, relation = row["total"], "null"
     if total is not None:
         relation = '"gte"' if total > TOTAL_CAP else '"eq"'
     shown = "null" if total is None else str(min(total, TOTAL_CAP))
     quoted = "null" if following is None else f'"{following}"'
-    text = f'{{"items":{body},"next_cursor":{quoted},"total":{shown},"total_relation":{relation}}}'
-    return text.encode(), following
+    rest = f',"next_cursor":{quoted},"total":{shown},"total_relation":{relation}}}'
+    return b'{"items":%b%b' % (body, rest.encode()), following
 
 
 async def one(request: Request, db: Database, item_id: UUID | None) -> tuple[Actor, ItemOut]:

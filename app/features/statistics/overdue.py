@@ -13,9 +13,10 @@ from app.access.scope import restricted_predicate
 from app.core.db import Reader
 from app.features.statistics.viewpoint import Viewpoint, month_of
 from app.lifecycle.light_sql import GREY, GREY_BY_STATE, light_sql, overdue_days_sql
+from app.lifecycle.movers_sql import moving_sql
 from app.lifecycle.past import TITLE, known, unmasked
 from app.lifecycle.schemas import ItemSummary
-from app.lifecycle.summaries import PAGE_COLUMNS, holders_sql, summary
+from app.lifecycle.summaries import PAGE_COLUMNS, summary
 from app.metrics.statement import SEALED, TERMS, bind
 
 _IDS = "@ids@::uuid[]"
@@ -35,7 +36,7 @@ def rows_sql(*, past: bool) -> str:
     shown = summary(title, light_sql(_DAY, GREY), late, "coalesce(mv.list, '[]')")
     page = f"SELECT {PAGE_COLUMNS} array_position({_IDS}, i.id) AS place FROM item i WHERE i.id = ANY({_IDS})"
     return (
-        f"WITH page AS MATERIALIZED ({page}), {holders_sql(_DAY)}"
+        f"WITH page AS MATERIALIZED ({page}), {moving_sql(_DAY)}"
         f" SELECT coalesce(json_agg({shown} ORDER BY i.place), '[]')"
         " FROM page i LEFT JOIN moving mv ON mv.item_id = i.id"
     )
