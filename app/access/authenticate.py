@@ -31,6 +31,18 @@ _IN_FORCE: Final = (
     "{0}.revoked_at IS NULL AND {0}.starts_on <= $4::date AND ({0}.ends_on IS NULL OR {0}.ends_on >= $4::date)"
 )
 
+_WHO: Final = """
+  SELECT a.id AS account_id, NULL::uuid AS api_key_id, a.person_id, p.name, NULL::varchar[] AS scopes,
+    NULL::uuid AS key_unit_id, NULL::timestamptz AS expires_at, a.epoch, a.must_change_password
+  FROM account a JOIN person p ON p.id = a.person_id
+  WHERE a.id = $1::uuid AND a.epoch = $2::int AND a.active AND p.active
+  UNION ALL
+  SELECT NULL, k.id, k.person_id, coalesce(p.name, k.name), k.scopes,
+    CASE WHEN k.person_id IS NULL THEN k.unit_id END, k.expires_at, 0, false
+  FROM api_key k LEFT JOIN person p ON p.id = k.person_id
+  WHERE k.digest = $3::varchar AND k.revoked_at IS NULL AND (k.person_id IS NULL OR p.active)
+  LIMIT 1
+"""
 _GRANTED: Final = f"""
   SELECT g.role, g.unit_id, NULL::uuid AS principal_id FROM role_grant g
   WHERE g.person_id = who.person_id AND {_IN_FORCE.format("g")}
@@ -57,18 +69,7 @@ WITH actor AS MATERIALIZED (
     reach.whole_tree,
     {granted_units} AS granted_units,
     who.scopes IS NULL OR '{Permission.RESTRICTED_READ}' = ANY(who.scopes) AS unsealed
-  FROM (
-    SELECT a.id AS account_id, NULL::uuid AS api_key_id, a.person_id, p.name, NULL::varchar[] AS scopes,
-      NULL::uuid AS key_unit_id, NULL::timestamptz AS expires_at, a.epoch, a.must_change_password
-    FROM account a JOIN person p ON p.id = a.person_id
-    WHERE a.id = $1::uuid AND a.epoch = $2::int AND a.active AND p.active
-    UNION ALL
-    SELECT NULL, k.id, k.person_id, coalesce(p.name, k.name), k.scopes,
-      CASE WHEN k.person_id IS NULL THEN k.unit_id END, k.expires_at, 0, false
-    FROM api_key k LEFT JOIN person p ON p.id = k.person_id
-    WHERE k.digest = $3::varchar AND k.revoked_at IS NULL AND (k.person_id IS NULL OR p.active)
-    LIMIT 1
-  ) who
+  FROM ({_WHO}) who
   LEFT JOIN LATERAL (
     SELECT t.id, t.unit_id FROM post t
     WHERE t.person_id = who.person_id AND t.starts_on <= $4::date AND (t.ends_on IS NULL OR t.ends_on >= $4::date)
