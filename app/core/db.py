@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import asyncpg
+from pydantic_core import from_json
 from sqlmodel import SQLModel
 
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
@@ -67,10 +68,18 @@ class _Connection(_Base):
         return ""
 
 
+def _read(text: str) -> Any:
+    """In half the time of the library's own, which is left with what may stand in a column and not in a request."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
+
+
 async def _prepare(connection: asyncpg.Connection[Row]) -> None:
     for name in ("json", "jsonb"):
         await connection.set_type_codec(
-            name, encoder=lambda v: json.dumps(v, ensure_ascii=False), decoder=json.loads, schema="pg_catalog"
+            name, encoder=lambda v: json.dumps(v, ensure_ascii=False), decoder=_read, schema="pg_catalog"
         )
 
 

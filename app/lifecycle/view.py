@@ -85,9 +85,8 @@ def item_shown(row: Mapping[str, Any], day: date, actions: tuple[Action, ...]) -
     shown = dict(row)
     shown["title"] = row["title"] or None
     masked = _mask(shown)
-    return ItemOut.model_validate(
-        shown
-        | {
+    shown.update(
+        {
             "external_ref": _external(row),
             "phase": PHASES[state],
             "source": _source(shown),
@@ -115,6 +114,7 @@ def item_shown(row: Mapping[str, Any], day: date, actions: tuple[Action, ...]) -
             "masked_fields": masked,
         }
     )
+    return ItemOut.model_validate(shown)
 
 
 _GATES: Final = ("problem_solved", "rectification_adequate", "people_satisfied")
