@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -83,6 +84,14 @@ async def _prepare(connection: asyncpg.Connection[Row]) -> None:
         )
 
 
+def _lost(connection: _Pooled) -> bool:
+    """The pool takes back what the server ended, and then what it had lent refuses even to be asked."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
 @dataclass(slots=True)
 class Tx:
     """One write transaction; everything done through it commits together or not at all.
@@ -145,14 +154,16 @@ def _insert_sql(table: type[SQLModel], names: tuple[str, ...], count: int) -> st
 class Database:
     """A bounded pool of connections; reads autocommit, writes go through `write`.
 
-    Connections rest in `_idle` between statements: the pool's own hand-back starts a task each time, which costs more
-    than the statement. The pool still bounds, opens and repairs them, and gets back whatever did not end cleanly.
+    Connections rest in `_idle` between statements, or go straight to whoever has waited longest: the pool's own hand-back
+    starts a task each time, which costs more than the statement. The pool still bounds, opens and repairs them, and gets
+    back whatever did not end cleanly. `_taken` counts those it has given, at rest or in use.
     """
 
     def __init__(self, pool: asyncpg.Pool[Row]) -> None:
         self.pool = pool
         self._idle: list[_Pooled] = []
-        self._waiting = 0
+        self._taken = 0
+        self._waiters: deque[asyncio.Future[_Pooled | None]] = deque()
         self._closing = False
 
     @classmethod
@@ -187,25 +198,57 @@ class Database:
     async def _take(self) -> _Pooled:
         while self._idle:
             connection = self._idle.pop()
-            if not connection.is_closed():
+            if not _lost(connection):
                 return connection
             await self._give_back(connection)
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(WAIT_SECONDS):
+            while self._taken >= self.pool.get_max_size():
+                given = await self._wait()
+                if given is not None:
+                    return given
+            self._taken += 1
+            try:
                 return await self.pool.acquire()
-        finally:
-            self._waiting -= 1
+            except BaseException:
+                self._one_less()
+                raise
 
-    async def _rest(self, connection: _Pooled) -> None:
-        """After a clean end; somebody waiting for the pool is woken by giving it back there."""
-        if self._waiting or self._closing or connection.is_closed():
-            await self._give_back(connection)
-        else:
+    async def _wait(self) -> _Pooled | None:
+        """A connection somebody has done with, or None when the pool can open another."""
+        waiter: asyncio.Future[_Pooled | None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():  # given in the very moment of giving up: the next in line must not wait in vain
+                self._pass_on(waiter.result())
+            raise
+
+    def _pass_on(self, connection: _Pooled | None) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        if connection is not None:
             self._idle.append(connection)
 
+    def _one_less(self) -> None:
+        self._taken -= 1
+        self._pass_on(None)
+
+    async def _rest(self, connection: _Pooled) -> None:
+        """After a clean end."""
+        if self._closing or _lost(connection):
+            await self._give_back(connection)
+        else:
+            self._pass_on(connection)
+
     async def _give_back(self, connection: _Pooled) -> None:
-        await self.pool.release(connection)  # type: ignore[arg-type]  # what the pool gave is what it takes
+        try:
+            await self.pool.release(connection)  # type: ignore[arg-type]  # what the pool gave is what it takes
+        finally:
+            self._one_less()
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
         async with self._lent() as connection:

@@ -1,0 +1,77 @@
+"""More callers than connections: everybody gets one in turn, and none is lost to those who give up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from random import Random
+
+import asyncpg
+import pytest
+
+from app.core.db import Database
+from tests.support.database import Clone
+
+SIZE = 2
+
+
+@pytest.fixture
+async def small(shared_database: Clone) -> AsyncIterator[Database]:
+    db = await Database.open(shared_database.app_url, pool_size=SIZE)
+    yield db
+    await asyncio.wait_for(db.close(), 5)
+
+
+async def _all_answer(db: Database, callers: int = 40) -> set[int]:
+    asked = (db.fetchval("SELECT pg_backend_pid() FROM pg_sleep(0.001)") for _ in range(callers))
+    return set(await asyncio.wait_for(asyncio.gather(*asked), 10))
+
+
+async def test_everybody_is_served_by_as_many_connections_as_are_allowed(small: Database) -> None:
+    assert len(await _all_answer(small)) == SIZE
+
+
+async def test_who_waits_is_served_in_the_order_of_coming(small: Database) -> None:
+    served: list[int] = []
+
+    async def ask(number: int) -> None:
+        await small.fetchval("SELECT pg_sleep(0.005)")
+        served.append(number)
+
+    await asyncio.gather(*(ask(number) for number in range(20)))
+    assert all(abs(place - number) < SIZE for place, number in enumerate(served))
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_callers_who_give_up_at_any_moment_lose_no_connection(small: Database, seed: int) -> None:
+    random = Random(seed)
+    tasks = [asyncio.create_task(small.fetchval("SELECT pg_sleep(0.001)")) for _ in range(120)]
+    for task in random.sample(tasks, 60):
+        await asyncio.sleep(random.choice((0, 0, 0.001)))
+        task.cancel()
+    done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+    assert {type(one) for one in done} <= {str, type(None), asyncio.CancelledError}
+    assert len(await _all_answer(small)) == SIZE
+
+
+async def test_a_connection_nobody_gives_back_is_waited_for_three_seconds(small: Database) -> None:
+    async with small.snapshot(), small.snapshot():
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await small.fetchval("SELECT 1")
+        assert 2.5 < time.monotonic() - begun < 4
+    assert len(await _all_answer(small)) == SIZE
+
+
+async def test_connections_the_server_ended_are_replaced(small: Database, shared_database: Clone) -> None:
+    pids = await _all_answer(small)
+    superuser = await asyncpg.connect(shared_database.superuser_url)
+    await superuser.execute("SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid", list(pids))
+    await superuser.close()
+    asked = [small.fetchval("SELECT 1") for _ in range(20)]
+    answers = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
+    assert answers.count(1) >= len(asked) - SIZE
+    again = await _all_answer(small)
+    assert len(again) == SIZE
+    assert not again & pids
