@@ -27,7 +27,7 @@ from bench.seed import World, fill
 
 TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
 SMOKE_PACE = Pace(rate=100, seconds=4)
-SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500, watched=3)
+SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500, watched=3, searched=3)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from app.lifecycle.derived import derive, item_units
 from app.lifecycle.policy import POLICY_DEFAULT
 from app.lifecycle.states import NUMBERED, State
 from app.lifecycle.transitions import RULES
-from app.tables.item import FAR_INSTANT, Item
+from app.tables.item import FAR_INSTANT, WRITTEN, Item
 from app.tables.past import ItemVersion
 from app.trail.envelope import START, Entry, Origin, envelope
 from bench import words
@@ -54,7 +54,6 @@ _STATES: Final = (
 )  # fmt: skip
 _BEFORE_ASSIGNMENT: Final = frozenset({"draft", "submitted", "registered", "declined"})
 _CHAIN: Final = [step.role.value for step in POLICY_DEFAULT.approval_chain]
-_ITEM_COLUMNS: Final = tuple(Item.__table__.columns.keys())  # type: ignore[attr-defined]
 _JSON: Final = frozenset(
     column.name
     for column in Item.__table__.columns  # type: ignore[attr-defined]
@@ -101,7 +100,7 @@ class _Batch:
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "event": ("id", "subject_kind", "subject_id", "seq", "type", "at", "actor_id", "body", "hash"),
     "log_position": ("position", "event_id"),
-    "item": _ITEM_COLUMNS,
+    "item": WRITTEN,
     "item_unit": ("unit_id", "item_id", "part"),
     "item_person": ("person_id", "item_id"),
     "item_mover": ("item_id", "role", "unit_id"),
@@ -217,7 +216,7 @@ class _Maker:
         row["head_hash"] = sealed.hash
         batch.event.append((event_id, "item", row["id"], seq, entry.type, entry.at, None, sealed.body, sealed.hash))
         batch.log_position.append((first_position + number - 1, event_id))
-        batch.item.append(tuple(_stored(name, row[name]) for name in _ITEM_COLUMNS))
+        batch.item.append(tuple(_stored(name, row[name]) for name in WRITTEN))
         batch.item_unit += [(unit, row["id"], part) for unit, part in item_units(row)]
         named = {row["finder_person_id"], row["responsible_person_id"], *row["accountable_leader_ids"]} - {None}
         batch.item_person += [(person, row["id"]) for person in named]

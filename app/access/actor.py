@@ -51,7 +51,6 @@ class Actor:
     scopes: frozenset[Permission] | None = None
     stamp: str = ""
     whole_tree: bool = False
-    granted_units: int = 0
     language: Language = DEFAULT_LANGUAGE
     must_change_password: bool = False
 

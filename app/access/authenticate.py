@@ -19,9 +19,6 @@ from app.core.db import Reader, Row
 from app.core.errors import Problem
 from app.core.negotiation import Language
 
-FEW_UNITS: Final = 8
-"""Up to this many granted units a list starts from the units; beyond, it walks the sort index."""
-
 
 def _codes(roles: frozenset[Role]) -> str:
     return ",".join(f"'{role}'" for role in sorted(roles))
@@ -55,19 +52,12 @@ _GRANTED: Final = f"""
   UNION ALL
   SELECT '{Role.INTEGRATION}', who.key_unit_id, NULL WHERE who.key_unit_id IS NOT NULL
 """  # noqa: S608 - only role codes of this program are put in
-_COUNTED: Final = f"""CASE WHEN reach.whole_tree THEN 0 ELSE (
-      SELECT count(*)::int FROM (SELECT FROM unit u WHERE u.ancestors && held.reading LIMIT {FEW_UNITS + 1}) counted
-    ) END"""  # noqa: S608 - a number of this program is put in
-
-
-def _actor(granted_units: str) -> str:
-    """There is one caller at most, and saying so lets the planner keep one plan instead of making one a request."""
-    return f"""
+# There is one caller at most, and saying so lets the planner keep one plan instead of making one a request.
+ACTOR_CTE: Final = f"""
 WITH actor AS MATERIALIZED (
   SELECT who.*, coalesce(who.key_unit_id, seat.unit_id) AS unit_id, seat.id AS post_id,
     held.roles, held.units, held.principals, held.reading, held.offices, held.desks, held.persons,
     reach.whole_tree,
-    {granted_units} AS granted_units,
     who.scopes IS NULL OR '{Permission.RESTRICTED_READ}' = ANY(who.scopes) AS unsealed
   FROM ({_WHO}) who
   LEFT JOIN LATERAL (
@@ -92,20 +82,14 @@ WITH actor AS MATERIALIZED (
   ) reach
 )
 """  # noqa: S608 - only role codes of this program are put in
-
-
-ACTOR_CTE: Final = _actor(_COUNTED)
 """One row for a caller in force, else none; $1 account id, $2 epoch, $3 digest of the API key, $4 today in China.
 
 A statement continues behind it, with its own parameters from $5 on. The columns are read by `actor_from_row`; the
 arrays `reading`, `offices`, `desks`, `persons` and the flag `unsealed` are what `scope` builds its predicates on.
 """
-UNCOUNTED_CTE: Final = _actor(str(FEW_UNITS + 1))
-"""The same for who lists nothing: units are not counted but taken for many, which is never wrong."""
 ACTOR_COLUMNS: Final = """
   actor.account_id, actor.api_key_id, actor.person_id, actor.name, actor.scopes, actor.expires_at, actor.epoch,
-  actor.must_change_password, actor.unit_id, actor.post_id, actor.roles, actor.units, actor.principals, actor.whole_tree,
-  actor.granted_units
+  actor.must_change_password, actor.unit_id, actor.post_id, actor.roles, actor.units, actor.principals, actor.whole_tree
 """
 """What `actor_from_row` reads; the rest is for conditions, and an array costs its reader more than a word."""
 ACTOR_SQL: Final = f"{ACTOR_CTE} SELECT {ACTOR_COLUMNS} FROM actor"  # noqa: S608 - two constants
@@ -193,7 +177,6 @@ def actor_from_row(row: Row | None, language: Language) -> Actor:
         scopes=None if scopes is None else frozenset(_PERMISSIONS[code] for code in scopes if code in _PERMISSIONS),
         stamp=_stamp(row),
         whole_tree=row["whole_tree"],
-        granted_units=row["granted_units"],
         language=language,
         must_change_password=row["must_change_password"],
     )

@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from app.access.actor import Actor
-from app.access.authenticate import FEW_UNITS
 from app.access.permissions import GRANTS, Permission, Role
 from app.core.db import Reader
 
@@ -23,19 +22,24 @@ class Shape(Enum):
     """How the planner reaches the visible items; all of them mean the same."""
 
     WHOLE = "the caller reads the whole tree"
-    FEW = "start from the granted units"
+    FEW = "start from what the caller sees"
     MANY = "test a row at a time, from the row up to the units"
     WALK = "walk the sort index; what the caller covers is found once, before the first row"
 
 
 class Known(NamedTuple):
-    """SQL expressions for what is known of the caller: parameters, or columns of the `actor` CTE."""
+    """SQL expressions for what is known of the caller: parameters, or columns of the `actor` CTE.
+
+    `units` and `ledgers` are those the caller reads and runs, where the statement has found them already.
+    """
 
     reading: str
     offices: str
     desks: str
     persons: str
     person: str
+    units: str = ""
+    ledgers: str = ""
 
 
 class Sealed(NamedTuple):
@@ -88,13 +92,6 @@ def then(moment: str) -> Sides:
 OVER_A_ROOT: Final = "SELECT EXISTS (SELECT FROM unit WHERE parent_id IS NULL AND id = ANY($1::uuid[]))"
 
 
-def shape_for(actor: Actor) -> Shape:
-    """The cheapest way to list what this caller sees."""
-    if actor.whole_tree:
-        return Shape.WHOLE
-    return Shape.FEW if actor.granted_units <= FEW_UNITS else Shape.WALK
-
-
 @cache
 def predicate(shape: Shape, alias: str, known: Known, sides: Sides = NOW) -> str:
     """Which rows of `item AS {alias}` the caller sees; the text depends on nothing but its arguments.
@@ -106,14 +103,41 @@ def predicate(shape: Shape, alias: str, known: Known, sides: Sides = NOW) -> str
     if shape is Shape.WHOLE:
         return drafts
     if shape is Shape.FEW:
-        return f"({drafts} AND {_starting_from_units(alias, known, sides)})"
+        return f"({drafts} AND {_starting_from_sources(alias, known, sides)})"
     tested = _testing(alias, known, sides) if shape is Shape.MANY else _covered(alias, known, sides)
     return f"({drafts} AND ({tested} OR {own}))"
 
 
-def _starting_from_units(alias: str, known: Known, sides: Sides) -> str:
+def _starting_from_sources(alias: str, known: Known, sides: Sides) -> str:
     """As an array, because the planner cannot guess the size of a set that depends on the caller and would walk all."""
-    return f"{alias}.id = ANY(ARRAY({_all_of(known, sides)}))"
+    return f"{alias}.id = ANY(ARRAY({' UNION '.join(sources(known, sides))}))"
+
+
+def sources(known: Known, sides: Sides = NOW) -> list[str]:
+    """Queries for the ids of what the caller sees, one for each reason; drafts of others are among them.
+
+    What the caller covers is found before and given as an array: a join would be planned for all there is.
+    """
+    found = [
+        f"SELECT iu.item_id FROM {sides.units} iu WHERE iu.unit_id = ANY({_units(known)}){sides.when.format('iu')}",
+        f"SELECT li.id FROM item li WHERE li.ledger_id = ANY({_ledgers(known)})",
+        f"SELECT ip.item_id FROM {sides.persons} ip WHERE ip.person_id = ANY({known.persons}){sides.when.format('ip')}",
+        f"SELECT fi.id FROM item fi WHERE fi.finder_unit_id = ANY({known.desks})",
+    ]
+    if sides is not NOW:
+        found.append(f"SELECT g.item_id FROM item_gone g WHERE g.finder_unit_id = ANY({known.desks})")
+    return found
+
+
+def _units(known: Known) -> str:
+    return known.units or f"ARRAY(SELECT u.id FROM unit u WHERE u.ancestors && {known.reading})"
+
+
+def _ledgers(known: Known) -> str:
+    return (
+        known.ledgers
+        or f"ARRAY(SELECT l.id FROM ledger l JOIN unit u ON u.id = l.unit_id WHERE u.ancestors && {known.offices})"
+    )
 
 
 def counted(alias: str, known: Known, *, whole_tree: bool, sides: Sides = NOW) -> str:
@@ -142,10 +166,9 @@ def _all_of(known: Known, sides: Sides) -> str:
 def _covered(alias: str, known: Known, sides: Sides) -> str:
     """Two arrays made once, and one index probe a row: for walks that pass many rows before a page is full."""
     return (
-        f"{alias}.ledger_id = ANY(ARRAY(SELECT l.id FROM ledger l JOIN unit u ON u.id = l.unit_id"
-        f" WHERE u.ancestors && {known.offices}))"
+        f"{alias}.ledger_id = ANY({_ledgers(known)})"
         f" OR EXISTS (SELECT FROM {sides.units} iu WHERE iu.item_id = {alias}.id{sides.when.format('iu')}"
-        f" AND iu.unit_id = ANY(ARRAY(SELECT u.id FROM unit u WHERE u.ancestors && {known.reading})))"
+        f" AND iu.unit_id = ANY({_units(known)}))"
         f" OR EXISTS (SELECT FROM {sides.persons} ip"
         f" WHERE ip.item_id = {alias}.id AND ip.person_id = ANY({known.persons}){sides.when.format('ip')})"
     )
@@ -164,14 +187,10 @@ def _testing(alias: str, known: Known, sides: Sides) -> str:
 
 
 def visible_sql(
-    actor: Actor, alias: str = "i", first_param: int = 1, shape: Shape | None = None
+    actor: Actor, alias: str = "i", first_param: int = 1, shape: Shape = Shape.MANY
 ) -> tuple[str, tuple[Any, ...]]:
-    """The predicate for an actor already known, and its arguments for the parameters from `first_param` on.
-
-    `shape` is for a statement that walks something else than items; unless named, it is the best for listing items.
-    """
+    """The predicate for an actor already known, and its arguments for the parameters from `first_param` on."""
     known = Known(*(f"${first_param + n}::{kind}" for n, kind in enumerate(("uuid[]",) * 4 + ("uuid",))))
-    shape = shape or shape_for(actor)
     if shape is Shape.WHOLE:
         known = known._replace(desks=f"${first_param}::uuid[]", person=f"${first_param + 1}::uuid")
         return predicate(shape, alias, known), (actor.finder_units, actor.person_id)

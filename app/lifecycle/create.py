@@ -18,12 +18,11 @@ from app.lifecycle.side_tables import sync_movers, sync_persons, sync_units
 from app.lifecycle.states import Gate, GateStatus, State, SupervisionLevel
 from app.lifecycle.told import told
 from app.lifecycle.transitions import RULES
-from app.tables.item import FAR, FAR_INSTANT, Item
+from app.tables.item import FAR, FAR_INSTANT, WRITTEN, Item
 from app.trail.envelope import START, Entry
 from app.trail.record import record_items
 
 _LEDGER_UNITS = "SELECT id, unit_id FROM ledger WHERE id = ANY($1::uuid[])"
-_COLUMNS = tuple(Item.__table__.columns.keys())  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Draft:
 
 
 def blank(now: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(_COLUMNS)
+    row: dict[str, Any] = dict.fromkeys(WRITTEN)
     row |= {
         "version": 1, "entered_seq": 1, "cycle": 1, "state": State.DRAFT.value, "registered_sort": FAR_INSTANT, "due_sort": FAR,
         "source_path": [], "source_fields": {}, "cooperating_unit_ids": [], "accountable_leader_ids": [],

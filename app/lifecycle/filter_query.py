@@ -137,7 +137,7 @@ def chosen(query: ItemFilters) -> list[tuple[str, Any]]:
     for name in _ARRAYS:
         text = getattr(query, name)
         if text is not None:
-            parts: list[Any] = text.split(",")
+            parts: list[Any] = list(dict.fromkeys(text.split(",")))
             found.append((name, [UUID(part) for part in parts] if name.endswith(("_id", "_within")) else parts))
     if query.unit_id is not None:
         name = "unit_id+subtree" if query.unit_subtree else "unit_id"

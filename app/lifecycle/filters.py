@@ -41,6 +41,9 @@ _PLAIN: Final[dict[str, str]] = {
     "without severity": "(i.severity IS NULL AND {0}::bool)",
     "without mode": "(i.mode IS NULL AND {0}::bool)",
 }
+WORDS: Final = "s.folded LIKE {0}::text"
+_OF_UNIT: Final = "SELECT iu.item_id FROM item_unit iu WHERE iu.unit_id = ANY({0}::uuid[])"
+_OF_PERSON: Final = "SELECT ip.item_id FROM item_person ip WHERE ip.person_id = ANY({0}::uuid[])"
 ONLY_NOW: Final = ("q", "updated_since", "waiting_for")
 """Filters that make no sense in the past: search tokens, consumers' cursors and to-do lists exist for today alone."""
 
@@ -68,6 +71,30 @@ def _coloured(day: str, grey: str) -> dict[str, str]:
 
 
 @cache
+def finders_now(sealed: Sealed) -> dict[str, str]:
+    """Queries for all items a filter may keep, for filters with an index of their own; those that keep the least first.
+
+    {0} is the filter's value. That of `q` looks at the words themselves too, {1}: pairs do not prove that they stand together.
+    """
+    return {
+        "external_ref": """SELECT n.id FROM unnest({0}::text[]) AS r(ref) CROSS JOIN generate_series(1, length(r.ref)) AS c(place)
+  JOIN item n ON n.external_system = left(r.ref, c.place - 1) AND n.external_id = substr(r.ref, c.place + 1)
+  WHERE substr(r.ref, c.place, 1) = ':'""",
+        "number": "SELECT n.id FROM item n WHERE n.number = ANY({0}::text[])",
+        "waiting_for": f"""SELECT m.item_id FROM item_mover m JOIN unit mu ON mu.id = m.unit_id
+  JOIN unnest({sealed.roles}, {sealed.units}) AS g(role, unit_id) ON g.role = m.role AND g.unit_id = ANY(mu.ancestors)
+  WHERE {{0}}::text = 'me'""",
+        "q": f"SELECT s.item_id FROM item_search s WHERE s.tokens @@ {{0}}::text::tsquery AND {WORDS.replace('0', '1')}",
+        "person_id": _OF_PERSON,
+        "accountable_leader_id": _OF_PERSON,
+        "lead_unit_id": _OF_UNIT,
+        "responsible_unit_id": _OF_UNIT,
+        "working_unit_id": _OF_UNIT,
+        "unit_id": _OF_UNIT,
+    }
+
+
+@cache
 def filters_now(day: str, sealed: Sealed) -> dict[str, str]:
     """Conditions on `item AS i`, each with {0} for its value; `day` is an expression for today in China."""
     readable = restricted_predicate("i", sealed)
@@ -81,7 +108,7 @@ def filters_now(day: str, sealed: Sealed) -> dict[str, str]:
         "updated_since": "i.updated_at >= {0}::timestamptz",
         "waiting_for": f"({waiting} AND {{0}}::text = 'me')",
         "q": f"(i.id IN (SELECT s.item_id FROM item_search s WHERE s.tokens @@ {{0}}::text::tsquery) AND {readable})",
-        "q_exact": "EXISTS (SELECT FROM item_search s WHERE s.item_id = i.id AND s.folded LIKE {0}::text)",
+        "q_exact": "EXISTS (SELECT FROM item_search s WHERE s.item_id = i.id AND " + WORDS + ")",
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.access.actor import Actor
-from app.access.authenticate import ACTOR_COLUMNS, UNCOUNTED_CTE
+from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE
 from app.access.scope import JOINED, JOINED_SEALED, Sealed, Shape, predicate, restricted_predicate, restricted_read_sql
 from app.core import clock
 from app.core.clock import beijing_date
@@ -52,7 +52,7 @@ _MORE: Final = f"""
   CASE WHEN i.state = 'split' THEN (SELECT json_build_object('total', count(*), 'closed',
       count(*) FILTER (WHERE c.state = 'closed')) FROM item c WHERE c.split_from_id = i.id) END AS children, {MOVERS}
 """
-ITEM_SQL: Final = f"""{UNCOUNTED_CTE}
+ITEM_SQL: Final = f"""{ACTOR_CTE}
 SELECT {ACTOR_COLUMNS}, {_COLUMNS}, {restricted_predicate("i", JOINED_SEALED)} AS unmasked, {_MORE}
 FROM actor LEFT JOIN item i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}
 """

@@ -21,6 +21,7 @@ class Measure(SQLModel, table=True):
         recorded("measure"),
         one_of("status", ("not_started", "in_progress", "done", "adjusted_away")),
         Index("ix_measure_item_id", "item_id", "cycle"),
+        Index("ix_measure_person_id", "person_id", "item_id", postgresql_where="person_id IS NOT NULL"),
     )
     item_id: UUID = ref("item.id", primary=True)
     id: UUID = key()

@@ -20,6 +20,7 @@ from app.access.actor import SYSTEM
 from app.core import clock
 from app.core.db import Database, Row, Snapshot
 from app.core.ids import uuid7
+from app.tables.item import WRITTEN
 from app.trail import prove
 from app.trail.canonical import SAFE_INTEGER, canonical, instant, jsonable
 from app.trail.envelope import Entry
@@ -62,7 +63,7 @@ WHERE subject_id = ANY($1) AND subject_kind = 'item'
 """
 CHECKPOINTS: Final = "SELECT size, root, note FROM checkpoint ORDER BY size"
 HEADS: Final = "SELECT id, kind, seq, hash FROM trail_subject ORDER BY id"
-ITEMS: Final = "SELECT * FROM item WHERE $1::uuid[] IS NULL OR id = ANY($1) ORDER BY id"
+ITEMS: Final = f"SELECT {', '.join(WRITTEN)} FROM item WHERE $1::uuid[] IS NULL OR id = ANY($1) ORDER BY id"  # noqa: S608 - column names
 
 
 class Withholds(Protocol):

@@ -15,6 +15,7 @@ from app.access import tokens
 from app.access.actor import Actor
 from app.access.authenticate import ACTOR_CTE, authenticate, credential_of
 from app.access.permissions import Permission, Role
+from app.access.reach import REACH_SQL, WALKER, may_pass, shape_of
 from app.access.scope import (
     CTE,
     CTE_SEALED,
@@ -23,7 +24,6 @@ from app.access.scope import (
     predicate,
     restricted_predicate,
     restricted_read_sql,
-    shape_for,
     visible_sql,
 )
 from app.core import clock
@@ -57,16 +57,23 @@ class Tree:
         """Asked in every way the service asks, which must all agree."""
         actor = await self.actor(who)
         answers = {"one": await item_in_scope(self.org.db, actor, item)}
-        for granted in (1, 10_000):
-            sql, args = visible_sql(replace(actor, granted_units=granted), "i", 2)
-            found = await self.org.db.fetch(f"SELECT i.id FROM item i WHERE i.id = $1 AND {sql}", item, *args)
-            answers[f"list {granted}"] = bool(found)
+        sql, args = visible_sql(actor, "i", 2, Shape.WHOLE if actor.whole_tree else Shape.MANY)
+        answers["known"] = bool(
+            await self.org.db.fetch(f"SELECT i.id FROM item i WHERE i.id = $1 AND {sql}", item, *args)
+        )
         for shape in (Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.MANY, Shape.WALK):
             sql = f"{ACTOR_CTE} SELECT i.id FROM actor, item i WHERE i.id = $5 AND {predicate(shape, 'i', CTE)}"
             credential = credential_of(self.request(who.headers))
             answers[f"one statement {shape}"] = bool(await self.org.db.fetch(sql, *credential, item))
+        if answers["one"] and not actor.whole_tree:
+            sql = f"{ACTOR_CTE}, {WALKER} SELECT FROM item w WHERE w.id = $5 AND {may_pass('w')}"
+            answers["let through"] = bool(await self.org.db.fetch(sql, *credential, item))
         assert len(set(answers.values())) == 1, answers
         return answers["one"]
+
+    async def shape(self, who: Someone) -> Shape:
+        row = await self.org.db.fetchrow(REACH_SQL, *credential_of(self.request(who.headers)))
+        return shape_of(await self.actor(who), row)
 
     async def reads_unmasked(self, who: Someone, item: UUID) -> bool:
         actor = await self.actor(who)
@@ -241,14 +248,13 @@ async def test_a_root_is_the_whole_tree_only_when_there_is_no_other(fresh_app: F
         await org.unit(root)
     who = await org.person(("leader", root))
     tree = Tree(org, fresh_app, root, root, root, root, await org.ledger(root))
-    assert shape_for(await tree.actor(who)) is Shape.WHOLE
+    assert await tree.shape(who) is Shape.WHOLE
     assert await tree.sees(who, await org.item(tree.ledger, root, ()))
     assert not await tree.sees(who, await org.item(tree.ledger, root, (), state="draft"))
     await org.unit()
     actor = await tree.actor(who)
     assert not actor.whole_tree
-    assert shape_for(actor) is Shape.WALK
-    assert shape_for(await tree.actor(await org.person(("viewer", await org.unit(root))))) is Shape.FEW
+    assert await tree.shape(who) is not Shape.WHOLE
 
 
 async def key(tree: Tree, person: UUID | None, *scopes: str, hours: int = 1) -> Someone:

@@ -15,7 +15,7 @@ from app.demo.client import Caller, Json
 from app.lifecycle import past
 from app.lifecycle.retold import START
 from app.lifecycle.told import WORDS
-from app.tables.item import STATES, Item
+from app.tables.item import STATES, WRITTEN
 from app.trail import read
 from app.trail.canonical import jsonable
 from app.trail.fold import fold
@@ -27,7 +27,6 @@ from tests.make.world import World, case
 from tests.support.organisation import Organisation
 
 SETTLED = timedelta(seconds=11)
-COLUMNS = [str(column.name) for column in Item.__table__.columns]  # type: ignore[attr-defined]
 
 
 async def ask(caller: Caller, path: str, at: datetime, **more: Any) -> httpx2.Response:
@@ -53,7 +52,7 @@ async def test_an_item_in_any_state_is_the_sum_of_its_events_and_shown_as_it_was
     events = await read.item_story(world.db, item["id"], item["version"])
     row = await world.db.fetchrow("SELECT * FROM item WHERE id = $1", item["id"])
     assert row is not None
-    as_json = {name: jsonable(row[name]) if name != "head_hash" else row[name].hex() for name in COLUMNS}
+    as_json = {name: jsonable(row[name]) if name != "head_hash" else row[name].hex() for name in WRITTEN}
     assert fold(START, WORDS, events) == as_json
     for username in ("auditor", "unit_head", "liaison", "viewer"):
         caller = await world.as_(username)

@@ -147,7 +147,8 @@ class Plot:
             "source_type": "self_inspection", "source_schema_version": 1, "finder_unit_id": self.units[lead],
             "category": "formalism", "severity": "general", "confidentiality": "internal",
             "responsible_unit_id": self.units[lead], "lead_unit_id": self.units[lead], "head_hash": b"\0" * 32,
-            "light_reasons": {}, "movers": [], **columns,
+            "light_reasons": {}, "movers": [],
+            "cooperating_unit_ids": [] if helping is None else [self.units[helping]], **columns,
         }  # fmt: skip
         story = Story(base)
         for step in steps:

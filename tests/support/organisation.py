@@ -89,7 +89,7 @@ class Organisation:
         return await self.put(Ledger, code=code, name=code, unit_id=unit_id, status="open", **STAMPS)
 
     async def item(self, ledger_id: UUID, finder_unit: UUID, units: tuple[UUID, ...] = (), **values: Any) -> UUID:
-        """In state `submitted` unless `values` say otherwise, with `units` as its responsible units."""
+        """In state `submitted` unless `values` say otherwise, with `units` as those that help with it."""
         item_id = uuid7()
 
         async def work(tx: Tx) -> UUID:
@@ -97,8 +97,9 @@ class Organisation:
             entry = Entry("item", item_id, "item.drafted", THEN, rules="0" * 64)
             [made] = await record_items(tx, SYSTEM, [(entry, START)])
             row = {**_ITEM, "id": item_id, "ledger_id": ledger_id, "finder_unit_id": finder_unit, **values}
-            await tx.insert(Item, [{**row, "number_sort": item_id.hex, "head_hash": made.hash}])
-            await tx.insert(ItemUnit, [{"unit_id": unit, "item_id": item_id, "part": "responsible"} for unit in units])
+            own = {"number_sort": item_id.hex, "head_hash": made.hash, "cooperating_unit_ids": list(units)}
+            await tx.insert(Item, [{**row, **own}])
+            await tx.insert(ItemUnit, [{"unit_id": unit, "item_id": item_id, "part": "cooperating"} for unit in units])
             await sync_persons(tx, [item_id])
             return item_id
 

@@ -21,6 +21,10 @@ KEPT = """
 SELECT table_name FROM information_schema.tables
 WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'alembic_version'
 """
+WRITTEN = """
+SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER'
+"""
 EVENTS = """
 SELECT e.id, e.body, p.position FROM event e LEFT JOIN log_position p ON p.event_id = e.id
 ORDER BY p.position NULLS LAST, e.at, e.id
@@ -57,7 +61,8 @@ class Forger:
     async def restore(self) -> None:
         for table in await self.tables():
             await self.connection.execute(f"DELETE FROM {table}")
-            await self.connection.execute(f"INSERT INTO {table} SELECT * FROM kept.{table}")
+            names = await self.connection.fetchval(WRITTEN, table)
+            await self.connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM kept.{table}")
 
     async def history(self) -> list[Told]:
         return [Told(row["id"], json.loads(row["body"])) for row in await self.connection.fetch(EVENTS)]

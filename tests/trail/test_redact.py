@@ -39,7 +39,7 @@ CODES = {
     "item": {
         "number", "number_sort", "head_hash", "state", "source_type", "category", "severity", "confidentiality",
         "major_kind", "mode", "light_reasons", "chain", "gate_problem_solved", "gate_rectification_adequate",
-        "gate_people_satisfied", "supervision_level", "disposition", "movers",
+        "gate_people_satisfied", "supervision_level", "disposition", "movers", "reach",
     },
     "item_mover": {"role"},
     "item_origin": {"source_type"},

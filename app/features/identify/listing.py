@@ -1,7 +1,8 @@
 """The list of items: one statement per page, put together from constants and kept for each set of filters in use.
 
-PostgreSQL makes the JSON of the page, so a page of fifty costs one row to decode. The caller's reach decides how the
-planner starts; the reach last seen is tried first and checked against what the statement itself says of the caller.
+PostgreSQL makes the JSON of the page, so a page of fifty costs one row to decode. Its rows are found along an index of
+their order, which says of each row enough to pass over most of what is not wanted; whatever is left is looked at and
+tested. Where the caller sees little, or one of the filters keeps little, the page is chosen from all of that instead.
 """
 
 # ruff: noqa: S608 - SQL here is put together from constants of this module; values are always parameters
@@ -11,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE
-from app.access.scope import CTE, CTE_SEALED, Shape, predicate, restricted_predicate
-from app.core.paging import MAX_LIMIT
+from app.access.reach import READS_ALL, WALKER, WALKING, may_pass
+from app.access.scope import CTE_SEALED, Shape, predicate, restricted_predicate, sources
+from app.core.paging import MAX_LIMIT, TOTAL_CAP
 from app.lifecycle.derived import NO_NUMBER
-from app.lifecycle.filters import filters_now
+from app.lifecycle.filters import WORDS, filters_now, finders_now
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL
 from app.lifecycle.movers_sql import moving_sql
 from app.lifecycle.summaries import PAGE_COLUMNS, summary
@@ -27,7 +29,9 @@ from app.tables.item import FAR, FAR_INSTANT
 
 UNMASKED: Final = restricted_predicate("i", CTE_SEALED)
 _DAY: Final = "$4::date"
-FILTERS: Final = filters_now(_DAY, CTE_SEALED)
+# Where words come first they were looked up before; where they do not, the words themselves are tested of each row.
+FILTERS: Final = filters_now(_DAY, CTE_SEALED) | {"q": f"({{0}}::text IS NOT NULL AND {UNMASKED})"}
+FINDERS: Final = finders_now(CTE_SEALED)
 SET: Final = "set "
 """Begins the name of a filter that keeps what a figure counted."""
 
@@ -79,6 +83,17 @@ LEFT JOIN LATERAL (SELECT i.sort, i.id FROM page i WHERE i.place = $5) last ON t
 """
 
 
+class Way(NamedTuple):
+    """How a page comes to its rows: how far the caller sees, and which filter is asked first.
+
+    `states` are walked side by side, each along an index of its own; `first` names a filter that keeps little.
+    """
+
+    shape: Shape
+    states: int = 0
+    first: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A page wanted: filters by name, in a fixed order, with their values beside them."""
@@ -91,36 +106,144 @@ class Query:
     after: tuple[Any, UUID] | None
     total: bool
 
+    def finding(self) -> tuple[str, list[Any]] | None:
+        """The statement that names the filter to ask first, and its arguments behind the credential."""
+        names = tuple(name for name in FINDERS if name in self.filters)
+        if not names:
+            return None
+        given = dict(zip(self.filters, self.values, strict=True))
+        return first_sql(names), [given[name] for name in _given(names)]
+
+    def way(self, shape: Shape, first: str) -> Way:
+        if shape is Shape.FEW:
+            return Way(shape)
+        states = len(self.values[self.filters.index(_STATE)]) if _STATE in self.filters else 0
+        apart = not first and self.sort in _BY_STATE and states <= _APART
+        return Way(shape, states if apart else 0, first)
+
+
+_WORTH_READING: Final = 8
+"""Times the root of the number of items: so much costs as much to read as a walk does that meets one of it so seldom."""
+_ELSEWHERE: Final = 4
+"""Times more for units and people, who may be others than the caller's own: a walk to what both concern can be long."""
+_ANYWHERE: Final = frozenset({"q", "waiting_for"})
+
+
+def _given(names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names, *(("q_exact",) if "q" in names else ()))
+
 
 @lru_cache(maxsize=512)
-def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, total: bool) -> str:
+def first_sql(names: tuple[str, ...]) -> str:
+    """Which of these filters keeps little, if any; parameters: $1..$4 the credential, then their values."""
+    given = _given(names)
+    little = " ".join(
+        f"WHEN (SELECT count(*) FROM ({_finder(name, given, 5)} LIMIT (SELECT {most} + 1 FROM enough)) c) <= {most} "
+        f"THEN '{name}'"
+        for name, most in ((name, "items" if name in _ANYWHERE else f"{_ELSEWHERE} * items") for name in names)
+    )
+    return f"""{ACTOR_CTE}, enough AS MATERIALIZED (
+  SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items FROM pg_class WHERE oid = 'item'::regclass)
+SELECT CASE {little} END FROM actor, enough"""
+
+
+def _finder(name: str, filters: tuple[str, ...], first: int) -> str:
+    values = [f"${first + filters.index(part)}" for part in _given((name,))]
+    return FINDERS[name].format(*values)
+
+
+_STATE: Final = "state"
+_BY_STATE: Final = frozenset({"due_on", "updated_at"})
+"""Sorts with an index behind the state."""
+_APART: Final = 4
+_ALL: Final = 2**31
+"""A limit beyond all tables: what is planned with one may begin with a row instead of sorting everything."""
+_SEEN: Final = " UNION ".join(sources(WALKING))
+_VISIBLE: Final = {
+    Shape.WHOLE: predicate(Shape.WHOLE, "i", WALKING),
+    Shape.FEW: predicate(Shape.WHOLE, "i", WALKING),
+    Shape.WALK: predicate(Shape.WALK, "i", WALKING),
+}
+"""What is tested of a row that was found: where only what the caller sees is looked at, others' drafts are still among it."""
+_STARTS: Final = {Shape.WHOLE: READS_ALL, Shape.FEW: f"w.id = ANY(ARRAY({_SEEN}))", Shape.WALK: may_pass("w")}
+_FEWER: Final = {Shape.WHOLE: READS_ALL, Shape.FEW: f"i.id = ANY(ARRAY({_SEEN}))", Shape.WALK: "true"}
+"""The same where no index is walked: a count reads rows anyway."""
+
+
+@lru_cache(maxsize=512)
+def page_sql(way: Way, filters: tuple[str, ...], sort: str, keyset: str, *, total: bool) -> str:
     """The statement of one kind of page; `keyset` is asc, desc or tail, followed by `+` when it goes on from a row.
 
     The walk ends at the largest page there is, which the planner can count on before it knows $5: else it would make a
-    plan for each request, for as long again as the page takes.
+    plan for each request, for as long again as the page takes. So it also walks, whatever it believes of the tables.
 
     Parameters: $1..$4 the credential, $5 the limit, then the filters, then the last row's sort value and id.
     """
-    order = SORTS[sort]
-    where = [predicate(shape, "i", CTE)]
-    where += [condition(FILTERS, name, _DAY).format(f"${6 + position}") for position, name in enumerate(filters)]
-    base = " AND ".join(where)
-    first = 6 + len(filters)
     direction = "ASC" if keyset.startswith("asc") else "DESC"
-    sign = ">" if direction == "ASC" else "<"
+    page = (
+        f"page AS MATERIALIZED (SELECT {PAGE_COLUMNS} i.sort, row_number() OVER () AS place FROM (SELECT i.*, w.sort "
+        f"FROM ({_walked(way, filters, sort, keyset)}) w {_tested(way, filters)} "
+        f"ORDER BY w.sort {direction}, w.id {direction} LIMIT {MAX_LIMIT + 1}) i LIMIT $5 + 1)"
+    )
+    counted = f"(SELECT count(*)::int FROM ({_every(way, filters)}) c)" if total else "NULL::int"
+    rows = rows_sql(_SUMMARY, "LEFT JOIN moving mv ON mv.item_id = i.id", f"{counted} AS total")
+    return f"{ACTOR_CTE}, {WALKER}, {page}, {_MOVING} {rows}"
+
+
+def _parameter(filters: tuple[str, ...], name: str) -> str:
+    return f"${6 + filters.index(name)}"
+
+
+def _in_states(filters: tuple[str, ...]) -> str:
+    return f"w.state = ANY({_parameter(filters, _STATE)}::text[])" if _STATE in filters else "true"
+
+
+def _every(way: Way, filters: tuple[str, ...]) -> str:
+    """A row for each item of the whole list, up to the cap, in no order.
+
+    Where nothing but the caller's reach keeps it short, others' rows are passed over as on the way to a page.
+    """
+    if way.shape is Shape.WALK and not way.first and "q" not in filters:
+        walk = f"SELECT w.id FROM item w WHERE {may_pass('w')} AND {_in_states(filters)} OFFSET 0"
+        return f"SELECT FROM ({walk}) w {_tested(way, filters)} LIMIT {TOTAL_CAP + 1}"
+    where = [_VISIBLE[way.shape], _FEWER[way.shape]]
+    where += [condition(FILTERS, name, _DAY).format(_parameter(filters, name)) for name in filters if name != "q_exact"]
+    for name in sorted({way.first, "q"} & {*filters}):
+        where.append(f"i.id = ANY(ARRAY({_finder(name, filters, 6)}))")
+    return f"SELECT FROM item i WHERE {' AND '.join(where)} LIMIT {TOTAL_CAP + 1}"
+
+
+def _tested(way: Way, filters: tuple[str, ...]) -> str:
+    """The join to the rows themselves, with all that only they can answer."""
+    done = {_STATE, "q_exact"}
+    where = [_VISIBLE[way.shape]]
+    where += [condition(FILTERS, name, _DAY).format(_parameter(filters, name)) for name in filters if name not in done]
+    words = ""
+    if "q" in filters and way.first != "q":
+        said = WORDS.format(_parameter(filters, "q_exact"))
+        words = f"CROSS JOIN LATERAL (SELECT FROM item_search s WHERE s.item_id = w.id AND {said} OFFSET 0) s "
+    return f"{words}CROSS JOIN LATERAL (SELECT i.* FROM item i WHERE i.id = w.id AND {' AND '.join(where)} OFFSET 0) i"
+
+
+def _walked(way: Way, filters: tuple[str, ...], sort: str, keyset: str) -> str:
+    """Ids in order, each with its sort value: of all rows that may be wanted, as far as an index can tell."""
+    order = SORTS[sort]
+    first = 6 + len(filters)
+    direction, sign = ("ASC", ">") if keyset.startswith("asc") else ("DESC", "<")
+    where = [_STARTS[way.shape], *([f"w.id = ANY(ARRAY({_finder(way.first, filters, 6)}))"] if way.first else [])]
     if keyset.endswith("+"):
-        where.append(f"(i.{order.column}, i.id) {sign} (${first}::{order.kind}, ${first + 1}::uuid)")
+        where.append(f"(w.{order.column}, w.id) {sign} (${first}::{order.kind}, ${first + 1}::uuid)")
     if not keyset.startswith("asc") and order.none is not None:
         operator = "=" if keyset.startswith("tail") else "<"
-        where.append(f"i.{order.column} {operator} '{order.literal}'::{order.kind}")
-    page = (
-        f"page AS MATERIALIZED (SELECT {PAGE_COLUMNS} i.sort, row_number() OVER () AS place FROM (SELECT i.*, "
-        f"i.{order.column} AS sort FROM item i WHERE {' AND '.join(where)} "
-        f"ORDER BY i.{order.column} {direction}, i.id {direction} LIMIT {MAX_LIMIT + 1}) i LIMIT $5 + 1)"
+        where.append(f"w.{order.column} {operator} '{order.literal}'::{order.kind}")
+    each = [f"w.state = ({_parameter(filters, _STATE)}::text[])[{place}]" for place in range(1, way.states + 1)]
+    each = each or [_in_states(filters)]
+    ordered = f"ORDER BY sort {direction}, id {direction} LIMIT {_ALL}"
+    walks = " UNION ALL ".join(
+        f"(SELECT w.id, w.{order.column} AS sort FROM item w WHERE {' AND '.join([*where, one])} {ordered})"
+        for one in each
     )
-    counted = f"(SELECT count(*)::int FROM (SELECT FROM item i WHERE {base} LIMIT 10001) c)" if total else "NULL::int"
-    rows = rows_sql(_SUMMARY, "LEFT JOIN moving mv ON mv.item_id = i.id", f"{counted} AS total")
-    return f"{ACTOR_CTE}, {page}, {_MOVING} {rows}"
+    return f"SELECT id, sort FROM ({walks}) walks {ordered}" if way.states > 1 else walks
 
 
 def arguments(query: Query, limit: int) -> Sequence[Any]:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from app.access.authenticate import ACTOR_CTE
+from app.access.reach import READS_ALL
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, then
 from app.core.clock import beijing_date
 from app.features.identify.listing import SORTS, Query, condition, rows_sql
@@ -68,7 +69,7 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     row's sort value and id (in the tail its id alone).
     """
     walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
-    where = [predicate(shape, "i", CTE, _THEN)]
+    where = [predicate(shape, "i", CTE, _THEN), *([READS_ALL] if shape is Shape.WHOLE else [])]
     where += [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
     base = " AND ".join(where)
     last = _FIRST + len(filters)

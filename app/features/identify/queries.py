@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -15,7 +16,8 @@ from app.access.actor import Actor
 from app.access.authenticate import Credential, actor_from_row, authenticate, credential_of
 from app.access.guarding import require
 from app.access.permissions import Permission
-from app.access.scope import Shape, shape_for
+from app.access.reach import REACH_SQL, shape_of
+from app.access.scope import Shape
 from app.core import clock
 from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
@@ -24,6 +26,7 @@ from app.core.errors import CATALOGUE, Fault, Problem, Text
 from app.core.fields import Day
 from app.core.http import Request
 from app.core.messages import refusal
+from app.core.negotiation import Language
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
 from app.features.identify import past_listing
 from app.features.identify.listing import SET, Query, arguments, keyset_of, page_sql, tail_follows
@@ -96,8 +99,10 @@ def _named(query: ItemQuery) -> list[tuple[str, Any]]:
     return [*chosen(query), (f"{SET}{query.set}", [query.period_from, query.period_to])]
 
 
-_reach: dict[str, Shape] = {}
-_REACH_LIMIT = 10_000
+_REMEMBERED_SECONDS: Final = 60
+_REACH_LIMIT: Final = 10_000
+_reach: dict[str, tuple[Shape, float]] = {}
+"""How far callers were last found to see, and until when: what a list may cost depends on it, what it shows does not."""
 
 
 async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor) -> tuple[Actor, bytes, str | None]:
@@ -118,13 +123,13 @@ async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor)
         total=query.include == "total",
     )
     if query.as_of is None:
-        ask: _Ask = partial(_now, db, credential, wanted)
+        ask: _Ask = partial(_now, db, credential, wanted, await _asked_first(db, credential, wanted))
         follows = tail_follows(wanted)
     else:
         await _refuse_only_now(request, db, query)
         ask = partial(_then, db, credential, wanted, query.as_of)
         follows = past_listing.tail_of(wanted) is not None
-    actor, row, shape = await _first(request, f"{credential.account_id or credential.digest}", ask)
+    actor, row, shape = await _first(request, db, credential, ask)
     if query.as_of is not None:
         require(actor, Permission.ITEM_READ)
         require_settled(query.as_of, row["db_now"])
@@ -146,27 +151,46 @@ async def _refuse_only_now(request: Request, db: Database, query: ItemQuery) -> 
     raise Problem("as_of_not_combinable", faults=faults)
 
 
-async def _first(request: Request, known: str, ask: _Ask) -> tuple[Actor, Any, Shape]:
-    """The first rows, asked for in the shape that suited this caller last, or again if it suits no more."""
-    shape = _reach.get(known, Shape.WALK)
+async def _first(request: Request, db: Database, credential: Credential, ask: _Ask) -> tuple[Actor, Any, Shape]:
+    """The first rows, asked for in the shape that suited this caller last, or again if it is not theirs any more."""
+    known = f"{credential.account_id or credential.digest}"
+    language = request.scope["rectify.language"]
+    shape, until = _reach.get(known, (None, 0.0))
+    if shape is None or until < time.monotonic():
+        shape = await _measured(db, credential, known, language)
     row = await ask(shape)
-    actor = actor_from_row(row, request.scope["rectify.language"])
-    if shape_for(actor) is not shape:
-        shape = shape_for(actor)
-        if len(_reach) > _REACH_LIMIT:
-            _reach.clear()
-        _reach[known] = shape
+    actor = actor_from_row(row, language)
+    if shape is Shape.WHOLE and not actor.whole_tree:  # taken away within the minute: the statement gave nothing
+        shape = await _measured(db, credential, known, language)
         row = await ask(shape)
-        actor = actor_from_row(row, request.scope["rectify.language"])
+        actor = actor_from_row(row, language)
     return actor, row, shape
 
 
-async def _now(db: Database, credential: Credential, wanted: Query, shape: Shape, tail: int | None = None) -> Any:
+async def _measured(db: Database, credential: Credential, known: str, language: Language) -> Shape:
+    row = await db.fetchrow(REACH_SQL, *credential)
+    shape = shape_of(actor_from_row(row, language), row)
+    if len(_reach) > _REACH_LIMIT:
+        _reach.clear()
+    _reach[known] = (shape, time.monotonic() + _REMEMBERED_SECONDS)
+    return shape
+
+
+async def _now(
+    db: Database, credential: Credential, wanted: Query, first: str, shape: Shape, tail: int | None = None
+) -> Any:
+    way = wanted.way(shape, first)
     if tail is None:
-        sql = page_sql(shape, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
+        sql = page_sql(way, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
         return await db.fetchrow(sql, *credential, *arguments(wanted, wanted.limit))
-    sql = page_sql(shape, wanted.filters, wanted.sort, "tail", total=False)
+    sql = page_sql(way, wanted.filters, wanted.sort, "tail", total=False)
     return await db.fetchrow(sql, *credential, *arguments(replace(wanted, after=None), tail))
+
+
+async def _asked_first(db: Database, credential: Credential, wanted: Query) -> str:
+    """A filter that keeps little; this costs a statement of its own, and is asked for filters that could alone."""
+    finding = wanted.finding()
+    return "" if finding is None else await db.fetchval(finding[0], *credential, *finding[1]) or ""
 
 
 async def _then(

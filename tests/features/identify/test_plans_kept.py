@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app.access.scope import Shape
-from app.features.identify.listing import page_sql
+from app.features.identify.listing import Way, page_sql
 from app.lifecycle.view import ITEM_SQL
 from tests.features.identify.ledger_book import Book
 from tests.support.database import Clone
@@ -38,11 +38,17 @@ async def test_the_plan_of_an_item_is_kept(book: Book, book_database: Clone, cal
 
 
 @pytest.mark.parametrize("sort", ["due_on", "updated_at", "number"])
-@pytest.mark.parametrize(("caller", "shape"), [("whole tree", Shape.WHOLE), ("30 units", Shape.WALK)])
+@pytest.mark.parametrize(
+    ("caller", "shape"), [("whole tree", Shape.WHOLE), ("30 units", Shape.WALK), ("one unit", Shape.FEW)]
+)
 async def test_the_plan_of_a_page_is_kept(
     book: Book, book_database: Clone, caller: str, shape: Shape, sort: str
 ) -> None:
     credential = (book.caller(caller).account_id, 1, None, book.today)
-    for filters, values in (((), ()), (("state",), (["rectifying"],))):
-        sql = page_sql(shape, filters, sort, "asc", total=False)
+    for filters, values, states in (
+        ((), (), 0),
+        (("state",), (["rectifying"],), 0),
+        (("state",), (["rectifying"],), 1),
+    ):
+        sql = page_sql(Way(shape, states), filters, sort, "asc", total=False)
         assert await _made(book_database, sql, (*credential, PAGE, *values)) == (5, 7)

@@ -11,7 +11,7 @@ import pytest
 
 from app.lifecycle.retold import START, stored
 from app.lifecycle.told import WORDS
-from app.tables.item import Item
+from app.tables.item import WRITTEN
 from app.trail import read
 from app.trail.canonical import jsonable
 from app.trail.fold import Told, fold
@@ -21,7 +21,6 @@ from tests.features.past.walk import SETTLED, Asked, Walk, as_then, rounds, whol
 from tests.make.world import World
 
 STEPS = int(os.environ.get("RECTIFY_TEST_PAST_STEPS", "150"))
-COLUMNS = [str(column.name) for column in Item.__table__.columns]  # type: ignore[attr-defined]
 
 
 async def recall(walk: Walk, asked: Asked) -> None:
@@ -67,9 +66,9 @@ async def _every_row_is_the_sum_of_its_events(world: World) -> None:
         story = await read.item_story(world.db, row["id"], row["version"])
         told = fold(START, WORDS, story)
         assert list(_outsiders(story).differences(told, _head(told))) == [], "the verifier has its own sum"
-        as_json = {name: jsonable(row[name]) if name != "head_hash" else row[name].hex() for name in COLUMNS}
+        as_json = {name: jsonable(row[name]) if name != "head_hash" else row[name].hex() for name in WRITTEN}
         assert told == as_json
-        kept = {name: row[name] for name in COLUMNS if name != "head_hash"}
+        kept = {name: row[name] for name in WRITTEN if name != "head_hash"}
         assert {name: value for name, value in stored(told).items() if name != "head_hash"} == kept
 
 

@@ -15,7 +15,7 @@ from tests.trail.mutants.values import another, retold
 
 COLUMNS = """
 SELECT table_name, column_name, is_nullable = 'YES' AS nullable, udt_name FROM information_schema.columns
-WHERE table_schema = 'public' AND table_name = ANY($1) ORDER BY table_name, ordinal_position
+WHERE table_schema = 'public' AND table_name = ANY($1) AND is_generated = 'NEVER' ORDER BY table_name, ordinal_position
 """
 KEYS = """
 SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid

@@ -1,0 +1,61 @@
+"""How a list comes to what its caller sees: all of it at once where that is little, else along an index of its order.
+
+A walk learns from the index itself what the caller cannot see: every item carries two bits for each id through which
+somebody may see it. Other ids share these bits, so whatever passes is tested by `scope` all the same.
+"""
+
+# ruff: noqa: S608 - SQL here is put together from constants
+from __future__ import annotations
+
+from typing import Final
+
+from app.access.actor import Actor
+from app.access.authenticate import ACTOR_CTE
+from app.access.scope import CTE, Shape, sources
+from app.core.db import Row
+
+_PARTS: Final = {"units": (0, 96), "units_too": (96, 96), "others": (192, 32), "others_too": (224, 32)}
+"""Where each part of `item.reach` begins and how many bits it has, as `reach_bits` sets them."""
+_SOUGHT: Final = ", ".join(
+    f"bits & ((~B'0'::bit({size}))::bit(256) >> {start}) AS {part}" for part, (start, size) in _PARTS.items()
+)
+WALKER: Final = f"""
+covered AS MATERIALIZED (SELECT ARRAY(SELECT u.id FROM unit u WHERE u.ancestors && actor.reading) AS units,
+  ARRAY(SELECT l.id FROM ledger l JOIN unit u ON u.id = l.unit_id WHERE u.ancestors && actor.offices) AS ledgers FROM actor),
+sought AS MATERIALIZED (SELECT {_SOUGHT} FROM (
+  SELECT reach_bits(covered.units || actor.desks, covered.ledgers || actor.persons) AS bits FROM actor, covered) ids)
+"""
+"""CTEs behind the actor's: what the caller covers, and the bits of the caller's ids in each part of `item.reach`."""
+WALKING: Final = CTE._replace(
+    units="(SELECT units FROM covered)::uuid[]", ledgers="(SELECT ledgers FROM covered)::uuid[]"
+)
+READS_ALL: Final = "(SELECT whole_tree FROM actor)"
+"""Stands in every statement that tests no row for its caller, who may have lost the whole tree a moment ago."""
+_WORTH_READING: Final = 3
+"""Times the root of the number of items: where there is less to see, reading all of it costs less than walking to a page."""
+_SOURCES: Final = " UNION ALL ".join(f"({query} LIMIT (SELECT items + 1 FROM enough))" for query in sources(WALKING))
+REACH_SQL: Final = f"""{ACTOR_CTE}, {WALKER}, enough AS MATERIALIZED (
+  SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items FROM pg_class WHERE oid = 'item'::regclass)
+SELECT actor.*, CASE WHEN NOT actor.whole_tree THEN (SELECT count(*) FROM ({_SOURCES}) counted) <= enough.items END AS few
+FROM actor, enough
+"""
+"""What `shape_of` reads, for the parameters of the actor's statement; an item seen for two reasons counts twice."""
+
+
+def shape_of(actor: Actor, row: Row | None) -> Shape:
+    """The cheapest way to list what the caller sees, of whom REACH_SQL gave the row."""
+    if actor.whole_tree:
+        return Shape.WHOLE
+    return Shape.FEW if row is not None and row["few"] else Shape.WALK
+
+
+def may_pass(alias: str) -> str:
+    """What rules out most of `item AS {alias}` the caller of WALKER does not see, and nothing of what the caller sees.
+
+    It needs no more than an index has; people of measures are the one reason to see an item that its bits leave out.
+    """
+    met = {part: f"{alias}.reach & (SELECT {part} FROM sought) <> B'0'::bit(256)" for part in _PARTS}
+    return (
+        f"({met['units']} AND {met['units_too']} OR {met['others']} AND {met['others_too']}"
+        f" OR {alias}.id IN (SELECT m.item_id FROM measure m WHERE m.person_id = ANY({CTE.persons})))"
+    )
