@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import platform
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import asyncpg
-
 from app.core import embedded_postgres, migrate
 from bench import load, replay, sealing, verify
+from bench.bulk import filled
 from bench.cells import Bench, Options, Row
 from bench.figures import Figures
 from bench.sealing import Pace, Sealing
-from bench.seed import World, fill
 
 TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
 SMOKE_PACE = Pace(rate=100, seconds=4)
@@ -31,9 +27,13 @@ SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500, watched=3, sear
 
 
 @contextmanager
-def database(**more: str) -> Iterator[tuple[str, str]]:
-    """A private embedded server with durability on; gives the superuser's address and the service's."""
-    folder = Path(tempfile.mkdtemp(prefix="rectify-bench-"))
+def database(kept: Path | None = None, **more: str) -> Iterator[tuple[str, str]]:
+    """A private embedded server with durability on; gives the superuser's address and the service's.
+
+    Its folder is gone afterwards, unless it is one to be `kept`.
+    """
+    folder = kept or Path(tempfile.mkdtemp(prefix="rectify-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
     started = embedded_postgres.start(folder / "var", tuning={**TUNING, **more})
     try:
@@ -41,37 +41,24 @@ def database(**more: str) -> Iterator[tuple[str, str]]:
         yield started.migrate_url, started.app_url
     finally:
         started.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _seed(url: str, options: Options, *, lived: bool = False) -> World:
-    connection = await asyncpg.connect(url)
-    try:
-        if lived:
-            return await fill(connection, options.items, seed=options.seed, lived=True)
-        return await fill(connection, options.items, seed=options.seed, assigned=options.assigned)
-    finally:
-        await connection.close()
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(options: Options) -> list[Row]:
     """Seeds and measures; every row carries its goal."""
     with database() as (superuser, url), tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var:
-        begun = time.perf_counter()
-        world = asyncio.run(_seed(superuser, options))
-        print(f"seeded {options.items + options.assigned} items in {time.perf_counter() - begun:.0f} s", flush=True)
+        world = filled(superuser, options.items, options.seed, assigned=options.assigned)
         bench = Bench(options, world, superuser, url, Path(var))
         return bench.rows()
 
 
-def run_figures(options: Options) -> list[Row]:
-    """Seeds items with long lives and measures figures over them."""
-    with database() as (superuser, url), tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var:
-        begun = time.perf_counter()
-        world = asyncio.run(_seed(superuser, options, lived=True))
-        versions = asyncio.run(_versions(superuser))
-        print(f"seeded {options.items} items, {versions} versions in {time.perf_counter() - begun:.0f} s", flush=True)
-        return Figures(world, url, Path(var), watched=options.watched).rows()
+def run_figures(options: Options, kept: Path | None = None) -> list[Row]:
+    """Measures figures over items with long lives, seeded now or found in the folder that was kept."""
+    with database(kept) as (superuser, url), tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var:
+        world = filled(superuser, options.items, options.seed, lived=True, kept=kept)
+        # The keys a service made belong to the database, which knows their fingerprints.
+        return Figures(world, url, kept or Path(var), watched=options.watched).rows()
 
 
 def run_sealing(options: Options, pace: Pace) -> list[Row]:
@@ -81,17 +68,8 @@ def run_sealing(options: Options, pace: Pace) -> list[Row]:
         database(**sealing.TUNING) as (superuser, url),
         tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var,
     ):
-        world = asyncio.run(_seed(superuser, options))
+        world = filled(superuser, options.items, options.seed, assigned=options.assigned)
         return Sealing(world, superuser, url, Path(var), pace).rows()
-
-
-async def _versions(url: str) -> int:
-    connection = await asyncpg.connect(url)
-    try:
-        found: int = await connection.fetchval("SELECT count(*) FROM item_version")
-        return found
-    finally:
-        await connection.close()
 
 
 def show(rows: list[Row], options: Options) -> None:
@@ -124,9 +102,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--smoke", action="store_true", help="tiny: proves that everything runs, measures nothing")
     parser.add_argument("--figures", action="store_true", help="the board and statistics, over items with long lives")
-    parser.add_argument(
-        "what", nargs="?", choices=["verify", "sealing"], help="the offline verifier, or the sealer under load"
-    )
+    parser.add_argument("--lived", action="store_true", help="seed: items with long lives")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="seed, --figures: a folder to fill once and use again")
+    what = "the offline verifier; the sealer under load; or only fill the folder of --keep"
+    parser.add_argument("what", nargs="?", choices=["verify", "sealing", "seed"], help=what)
     parser.add_argument("--events", type=int, default=100_000, help="length of the history that is verified")
     given = parser.parse_args()
     options = Options(given.items, given.rounds, given.seconds, given.seed)
@@ -139,8 +118,14 @@ def main() -> None:
         print(f"\n{pace.rate} events a second asked for, {pace.seconds:.0f} s, batches of {sealing.AT_ONCE}, 1 process")
         print_table(run_sealing(options, pace))
         return
+    if given.what == "seed":
+        if given.keep is None:
+            parser.error("seed fills the folder named by --keep")
+        with database(given.keep) as (superuser, _):
+            filled(superuser, options.items, options.seed, lived=given.lived, kept=given.keep)
+        return
     if given.figures:
-        show(run_figures(options), options)
+        show(run_figures(options, given.keep), options)
         return
     if replay.program() is None:
         print("no pgbench on this machine: the ratios against it are left out", file=sys.stderr)

@@ -69,9 +69,9 @@ class _Teller:
         return self.random.random() < share
 
     def step(self, days: float = 20, **changes: Any) -> None:
-        """Some time passes, at most twice `days`; raises when the present is reached."""
+        """Some time passes, `days` twice over in the mean; raises when the present is reached."""
         self.at += timedelta(
-            seconds=self.random.randrange(3600, int(days * 2 * 86400)), microseconds=self.random.randrange(10**6)
+            seconds=self.random.randrange(3600, int(days * 4 * 86400)), microseconds=self.random.randrange(10**6)
         )
         if self.at > self.now - timedelta(minutes=1):
             raise _NowError
@@ -113,7 +113,7 @@ class _Teller:
         self.row["registered_at"] = self.at
         self.perhaps_end(0.04)
         self.assign()
-        if self.chance(0.15):
+        if self.chance(0.08):
             self.step(3, state="registered")
             self.assign()
         self.plan()
@@ -137,7 +137,7 @@ class _Teller:
         self.step(3, state="planning")
         self.perhaps_end(0.02)
         self.step(
-            6, state="plan_review" if self.chance(0.5) else "rectifying", measures_total=self.random.randrange(1, 6)
+            9, state="plan_review" if self.chance(0.2) else "rectifying", measures_total=self.random.randrange(1, 3)
         )
 
     def rectify(self) -> None:
@@ -173,22 +173,23 @@ class _Teller:
                 self.step(3, state="rectifying", completed_at=None)
                 continue
             passed = self.judge(number)
-            if passed:
+            if passed and self.chance(0.6):
                 self.step(3, state="closing")
                 passed = not self.chance(0.06)
             if passed:
                 break
             self.step(5, state="rectifying", completed_at=None)
         self.close()
-        if not self.chance(0.35):
+        if not self.chance(0.2):
             raise StopIteration
         self.reopen()
 
     def judge(self, number: int) -> bool:
-        passed = True
-        for gate in _GATES:
-            self.step(2)
-            failed = self.chance(0.08)
+        passed, one_by_one = True, self.chance(0.2)
+        for place, gate in enumerate(_GATES):
+            if place == 0 or one_by_one:
+                self.step(4)
+            failed = self.chance(0.04)
             waived = gate == "people_satisfied" and not failed and self.chance(0.2)
             result = "failed" if failed else "waived" if waived else "passed"
             passed = passed and not failed
@@ -222,9 +223,9 @@ class _Teller:
         changes = {"cycle": self.row["cycle"] + 1, "closed_at": None, "completed_at": None, "measures_done": 0,
                    "progress_percent": 0, "original_due_on": None}  # fmt: skip
         self.row = {**self.row, "original_due_on": None}
-        self.step(120, state="planning", **changes)
+        self.step(60, state="planning", **changes)
         self.row.update(self.due())
-        self.step(5, state="rectifying", measures_total=self.random.randrange(1, 4))
+        self.step(5, state="rectifying", measures_total=self.random.randrange(1, 3))
 
 
 def tell(random: Random, item: Mapping[str, Any], people: list[UUID], now: datetime) -> Life:

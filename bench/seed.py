@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from operator import itemgetter
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -47,6 +49,9 @@ ENDLESS: Final = 0.15
 BUSIEST: Final = 0.04
 """The share of one section, so that its head has pages to turn at every size."""
 
+YEARS: Final = timedelta(days=2 * 365)
+"""Over what time lives have begun."""
+
 _STATES: Final = (
     ("draft", 3), ("submitted", 4), ("registered", 6), ("assigned", 10), ("planning", 8), ("plan_review", 4),
     ("rectifying", 24), ("sustaining", 3), ("verifying", 7), ("closing", 5), ("public_notice", 1), ("closed", 20),
@@ -59,9 +64,15 @@ _JSON: Final = frozenset(
     for column in Item.__table__.columns  # type: ignore[attr-defined]
     if isinstance(column.type, JSONB)
 )
+_ITEM_ROW: Final = itemgetter(*WRITTEN)
 _ORIGIN: Final = Origin(SYSTEM, "bench", None)
 _NARROW: Final = ", ".join(tuple(ItemVersion.__table__.columns.keys())[4:])  # type: ignore[attr-defined]
+UNCHECKED: Final = "SET session_replication_role = replica; SET synchronous_commit = off"
+_MAKE_VERSIONS: Final = "CREATE UNLOGGED TABLE seeded_version (LIKE item_version)"
 _PAST: Final = (
+    # As writes would have left them: one after another in time, the versions of an item far from each other.
+    "INSERT INTO item_version SELECT * FROM seeded_version ORDER BY valid_from",
+    "DROP TABLE seeded_version",
     f"""INSERT INTO item_version SELECT id, version, updated_at, 'infinity', {_NARROW} FROM item
     WHERE NOT EXISTS (SELECT FROM item_version v WHERE v.item_id = item.id)""",  # noqa: S608 - column names
     "INSERT INTO item_text SELECT id, 1, title FROM item",
@@ -81,6 +92,27 @@ class World:
     ledgers: list[UUID]
     count: int
     assigned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every process that fills has to know; `first` is the log's position of the first item's event."""
+
+    seed: int
+    count: int
+    assigned: int
+    lived: bool
+    day: date
+    first: int
+
+    @property
+    def chunks(self) -> list[range]:
+        every = self.count + self.assigned
+        return [range(start + 1, min(start + CHUNK, every) + 1) for start in range(0, every, CHUNK)]
+
+    def world(self) -> World:
+        organisation = build(Random(self.seed), datetime.combine(self.day, datetime.min.time(), UTC))
+        return World(organisation, _ledger_ids(), self.count, self.assigned)
 
 
 @dataclass(slots=True)
@@ -115,33 +147,52 @@ async def fill(
     With `lived` the first have a past of many versions instead of one, in states they have come to.
     `connection` is a superuser's: foreign keys are not checked while copying, the smoke test checks them afterwards.
     """
-    random = Random(seed)
+    plan = await begin(connection, count, seed=seed, assigned=assigned, lived=lived)
+    await copy_share(connection, plan, plan.chunks)
+    await finish(connection, plan)
+    await connection.execute("VACUUM ANALYZE")
+    return plan.world()
+
+
+async def begin(connection: asyncpg.Connection[Any], count: int, *, seed: int, assigned: int, lived: bool) -> Plan:
+    """Everything but the items, so that any number of processes can go on with these."""
     day = clock.today()
     now = datetime.combine(day, datetime.min.time(), UTC)
-    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(UNCHECKED)
     await connection.set_type_codec("jsonb", encoder=_json, decoder=json.loads, schema="pg_catalog")
     async with connection.transaction():
         await seed_dictionaries(Tx(connection, "bench", at=now), SYSTEM, now)
     # COPY is binary, which only the driver's own codec speaks.
     await connection.reset_type_codec("jsonb", schema="pg_catalog")
+    organisation = build(Random(seed), now)
     async with connection.transaction():
-        organisation = build(random, now)
         for table, rows in organisation.rows.items():
             await _copy_rows(connection, table, rows)
-        ledgers = await _ledgers(connection, organisation, now)
-    maker = _Maker(random, organisation, ledgers, day, now, count, lived=lived)
+        await _ledgers(connection, organisation, now)
+    await connection.execute(_MAKE_VERSIONS)
     first = await connection.fetchval("SELECT next FROM log_state")
-    every = count + assigned
-    for start in range(0, every, CHUNK):
-        batch = maker.batch(range(start + 1, min(start + CHUNK, every) + 1), first)
+    return Plan(seed, count, assigned, lived, day, first)
+
+
+async def copy_share(connection: asyncpg.Connection[Any], plan: Plan, chunks: Iterable[range]) -> None:
+    """The items of some chunks; each has its own source of chance, so that it is the same whoever makes it."""
+    await connection.execute(UNCHECKED)
+    now = datetime.combine(plan.day, datetime.min.time(), UTC)
+    organisation, ledgers = build(Random(plan.seed), now), _ledger_ids()
+    for numbers in chunks:
+        random = Random(f"{plan.seed}/{numbers.start}")
+        maker = _Maker(random, organisation, ledgers, plan.day, now, plan.count, lived=plan.lived)
+        batch = maker.batch(numbers, plan.first)
         async with connection.transaction():
             await _copy(connection, batch)
+
+
+async def finish(connection: asyncpg.Connection[Any], plan: Plan) -> None:
+    """What follows from the items, by statements over all of them."""
     for sql in _PAST:
         await connection.execute(sql)
-    await connection.execute("UPDATE log_state SET next = $1", first + every)
+    await connection.execute("UPDATE log_state SET next = $1", plan.first + plan.count + plan.assigned)
     await connection.execute("SET session_replication_role = origin")
-    await connection.execute("VACUUM ANALYZE")
-    return World(organisation, ledgers, count, assigned)
 
 
 async def _copy_rows(connection: asyncpg.Connection[Any], table: str, rows: Sequence[Row]) -> None:
@@ -149,9 +200,13 @@ async def _copy_rows(connection: asyncpg.Connection[Any], table: str, rows: Sequ
     await connection.copy_records_to_table(table, records=[tuple(row.values()) for row in rows], columns=columns)
 
 
-async def _ledgers(connection: asyncpg.Connection[Any], organisation: Organisation, now: datetime) -> list[UUID]:
+def _ledger_ids() -> list[UUID]:
+    return [made_id(6, number + 1) for number in range(LEDGERS)]
+
+
+async def _ledgers(connection: asyncpg.Connection[Any], organisation: Organisation, now: datetime) -> None:
     """All are run by the root's office; one per campaign."""
-    ids = [made_id(6, number + 1) for number in range(LEDGERS)]
+    ids = _ledger_ids()
     rows = [
         {"id": key, "code": f"L{number}", "name": f"{2021 + number}年巡察整改台账", "unit_id": organisation.root,
          "status": "open", "created_at": now, "updated_at": now}
@@ -163,14 +218,14 @@ async def _ledgers(connection: asyncpg.Connection[Any], organisation: Organisati
         "INSERT INTO ledger_policy (ledger_id, policy_version, rules, created_at) VALUES ($1, 1, $2::text::jsonb, $3)",
         [(key, rules, now) for key in ids],
     )
-    return ids
 
 
 async def _copy(connection: asyncpg.Connection[Any], batch: _Batch) -> None:
     for table, columns in _COLUMNS.items():
         await connection.copy_records_to_table(table, records=getattr(batch, table), columns=columns)
     for table, rows in batch.past.items():
-        await _copy_rows(connection, table, rows)
+        if rows:
+            await _copy_rows(connection, table, rows)
     ids, tokens, folded = zip(*batch.search, strict=True)
     await connection.execute(
         "INSERT INTO item_search (item_id, tokens, folded) SELECT id, array_to_tsvector(string_to_array(tokens, ' ')), f"
@@ -189,10 +244,10 @@ class _Maker:
     mixed: int
     lived: bool = False
     calendar: Calendar = field(default_factory=lambda: Calendar.of(()))
+    units: list[UUID] = field(init=False)
 
-    @property
-    def units(self) -> list[UUID]:
-        return self.organisation.units[1:]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", self.organisation.units[1:])
 
     def batch(self, numbers: range, first_position: int) -> _Batch:
         batch = _Batch()
@@ -216,26 +271,28 @@ class _Maker:
         row["head_hash"] = sealed.hash
         batch.event.append((event_id, "item", row["id"], seq, entry.type, entry.at, None, sealed.body, sealed.hash))
         batch.log_position.append((first_position + number - 1, event_id))
-        batch.item.append(tuple(_stored(name, row[name]) for name in WRITTEN))
+        batch.item.append(_ITEM_ROW(row | {name: _json(row[name]) for name in _JSON if row[name] is not None}))
         batch.item_unit += [(unit, row["id"], part) for unit, part in item_units(row)]
         named = {row["finder_person_id"], row["responsible_person_id"], *row["accountable_leader_ids"]} - {None}
         batch.item_person += [(person, row["id"]) for person in named]
         batch.item_mover += [(row["id"], role.value, unit) for role, unit in dict.fromkeys(movers)]
-        text = " ".join(filter(None, (row["number"], row["title"], row["description"])))
-        batch.search.append((row["id"], " ".join(search_tokens(text)), fold(text)))
+        texts = [_searched(text) for text in (row["number"], row["title"], row["description"]) if text]
+        tokens = sorted({token for found, _ in texts for token in found})
+        batch.search.append((row["id"], " ".join(tokens), " ".join(folded for _, folded in texts)))
 
     def _lived(self, row: Row, number: int, batch: _Batch) -> Row:
         """What the item has come to; its versions and what happened on the way go into the batch."""
         bureau = self.random.choice(self.organisation.bureaus)
         # Midnight UTC of a Beijing day may lie ahead, and lives only come up to the present.
         present = self.now - timedelta(days=1)
-        born = present - timedelta(minutes=self.random.randrange(1440, 2 * 365 * 1440))
+        # Ids are given in the order of births, as those of real items are.
+        born = present - timedelta(days=1) - YEARS * (1 - (number - self.random.random()) / self.mixed)
         start = row | {"created_at": born, "accountable_leader_ids": [self.organisation.people[bureau][2]]}
         life = tell(self.random, start, self.organisation.people[bureau], present)
         ends = [at for at, _ in life.versions[1:]] + [FOREVER]
         for version, ((at, columns), end) in enumerate(zip(life.versions, ends, strict=True), start=1):
             key = {"item_id": row["id"], "version": version, "valid_from": at, "valid_to": end}
-            batch.past["item_version"].append({**key, **columns})
+            batch.past["seeded_version"].append({**key, **columns})
         for table in ("submission", "gate_result", "survey", "stage_review", "item_cycle"):
             batch.past[table] += getattr(life, table)
         last = life.last
@@ -293,12 +350,14 @@ class _Maker:
         }  # fmt: skip
 
 
+@lru_cache(maxsize=10_000)
+def _searched(text: str) -> tuple[list[str], str]:
+    """A blank separates tokens as well as texts, so those of a whole are those of its parts; few texts are many items'."""
+    return search_tokens(text), fold(text)
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _stored(name: str, value: Any) -> Any:
-    return _json(value) if name in _JSON and value is not None else value
 
 
 def _deadline(due: date | None) -> dict[str, Any]:

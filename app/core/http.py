@@ -113,6 +113,11 @@ def respond(reply: Reply) -> Response:
     return Response(reply.body.model_dump_json().encode(), reply.status, headers)
 
 
+def ready(body: bytes, etag: str) -> Response:
+    """A body that was written before, for whoever asks for the same."""
+    return Response(body, 200, {"ETag": etag, "Cache-Control": "private, no-cache", "Content-Type": _JSON})
+
+
 def unchanged(etag: str) -> Response:
     """The 304 for a reader who already has this version."""
     return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "private, no-cache"})

@@ -47,6 +47,9 @@ _OF_PERSON: Final = "SELECT ip.item_id FROM item_person ip WHERE ip.person_id = 
 ONLY_NOW: Final = ("q", "updated_since", "waiting_for")
 """Filters that make no sense in the past: search tokens, consumers' cursors and to-do lists exist for today alone."""
 
+OF_THE_VERSION: Final = frozenset(_PLAIN) - {"lead_unit_within", "number", "external_ref"}
+"""Filters that look at nothing but what a version keeps."""
+
 
 def _on_sides(sides: Sides, readable: str) -> dict[str, str]:
     unit = (

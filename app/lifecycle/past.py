@@ -68,6 +68,37 @@ def known(at: str, *, along_items: bool = False) -> str:
 )"""  # noqa: S608 - constants
 
 
+_SAME_AS_ROW: Final = (
+    "version", "state", "cycle", "ledger_id", "source_type", "category", "severity", "confidentiality", "major_kind", "mode",
+    "lead_unit_id", "responsible_unit_id", "accountable_leader_ids", "due_on", "due_sort", "blue_from", "yellow_from",
+    "red_from", "progress_percent", "original_due_on", "measures_total", "measures_done", "submission_no", "registered_at",
+    "completed_at", "closed_at",
+)  # fmt: skip
+_OF_ROW: Final = "registered_sort, t.number, t.external_system, t.external_id, t.finder_person_id, t.finder_unit_id, t.source_unit_id"
+
+
+def registered(at: str, *, written_since: bool = False) -> str:
+    """As `known`, for what had been registered by then, which nothing takes back and which is never deleted.
+
+    An item that was not written since is its own row; of the others the version in force is looked up. So the cost is
+    that of the items there were and of what has happened to them since, not of all that ever happened.
+    With `written_since` those others alone.
+    """
+    row = ", ".join(f"t.{name}" for name in _SAME_AS_ROW)
+    version = ", ".join(f"(t.v).{name}" for name in _SAME_AS_ROW)
+    untouched = f"""SELECT t.id, {row}, t.updated_at, t.{_OF_ROW}
+  FROM item t WHERE t.registered_at <= {at} AND t.updated_at <= {at}
+  UNION ALL"""  # noqa: S608 - constants
+    # A row looked up as one value: a join would be planned as a scan of all versions, or not be shared by workers.
+    return f"""(
+  {"" if written_since else untouched}
+  SELECT t.id, {version}, (t.v).valid_from AS updated_at, t.{_OF_ROW}
+  FROM (SELECT t.*, (SELECT o FROM item_version o WHERE o.item_id = t.id AND o.valid_from <= {at}
+      ORDER BY o.valid_from DESC LIMIT 1) AS v
+    FROM item t WHERE t.registered_at <= {at} AND t.updated_at > {at} OFFSET 0) t
+)"""  # noqa: S608 - constants
+
+
 TITLE: Final = """(SELECT x.title FROM item_text x WHERE x.item_id = i.id AND x.from_version <= i.version
   ORDER BY x.from_version DESC LIMIT 1)"""
 

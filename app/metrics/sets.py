@@ -189,7 +189,7 @@ def _state_at(moment: str) -> str:
     """The state when `moment` began; rows untouched since then need no look into their past."""
     return (
         f"(CASE WHEN i.updated_at < {moment} THEN i.state ELSE (SELECT o.state FROM item_version o"
-        f" WHERE o.item_id = i.id AND o.valid_from < {moment} ORDER BY o.version DESC LIMIT 1) END)"
+        f" WHERE o.item_id = i.id AND o.valid_from < {moment} ORDER BY o.valid_from DESC LIMIT 1) END)"
     )
 
 
@@ -272,6 +272,9 @@ def submissions(_: Terms) -> str:
     return "i.submission_no"
 
 
+_FEW = f"(i.submission_no > 1 OR (i.submission_no = 1 AND i.cycle = 1 AND {_NOT_CLOSE_OUT}))"
+
+
 def returns(_: Terms) -> str:
     """Judged, and followed by another report in the same cycle or by work that goes on."""
     followed = (
@@ -279,11 +282,11 @@ def returns(_: Terms) -> str:
         " AND n.submission_no <= i.submission_no AND n.cycle = s.cycle)"
     )
     back = f"(s.submission_no = i.submission_no AND s.cycle = i.cycle AND {_NOT_CLOSE_OUT})"
-    few = f"(i.submission_no > 1 OR (i.submission_no = 1 AND i.cycle = 1 AND {_NOT_CLOSE_OUT}))"
-    return (
-        f"(SELECT count(*)::int FROM submission s WHERE {few} AND s.item_id = i.id AND s.submission_no <= i.submission_no"
-        f" AND ({followed} OR {back}) AND {_judged('s.submission_no')})"
+    found = (
+        "SELECT count(*)::int FROM submission s WHERE s.item_id = i.id AND s.submission_no <= i.submission_no"
+        f" AND ({followed} OR {back}) AND {_judged('s.submission_no')}"
     )
+    return f"CASE WHEN {_FEW} THEN ({found}) ELSE 0 END"
 
 
 _SATISFIED = "s.satisfied + s.basically_satisfied"
@@ -306,13 +309,20 @@ BALLOTS = (
     f"CROSS JOIN LATERAL (SELECT coalesce(sum({_SATISFIED}), 0)::int AS satisfied, coalesce(sum({_VALID}), 0)::int AS valid"
     f" {_OF_SUBMISSION}) ballots"
 )
-RETURNED = f"CROSS JOIN LATERAL {returns(Terms('', ''))} AS returned(reports)"
-"""Looked up once an item, where a figure needs a value in several places."""
+RETURNED = f"CROSS JOIN LATERAL (SELECT {returns(Terms('', ''))} AS reports OFFSET 0) returned"
+"""Looked up once an item, where a figure needs a value in several places; the offset keeps it from being copied there."""
 
 
 def satisfaction_waived(_: Terms) -> str:
+    """By the last word on the gate; nobody judges a report any more once the item is closed on it.
+
+    Found once for all items, because nearly all of them are closed.
+    """
+    later = (
+        "SELECT FROM gate_result l WHERE l.item_id = g.item_id AND l.submission_no = g.submission_no"
+        " AND l.gate = 'people_satisfied' AND l.changed_seq > g.changed_seq"
+    )
     return (
-        "i.state = 'closed' AND (SELECT g.result FROM gate_result g WHERE g.item_id = i.id"
-        " AND g.submission_no = i.submission_no AND g.gate = 'people_satisfied' AND g.changed_seq <= i.version"
-        " ORDER BY g.changed_seq DESC LIMIT 1) = 'waived'"
+        "i.state = 'closed' AND (i.id, i.submission_no) IN (SELECT g.item_id, g.submission_no FROM gate_result g"
+        f" WHERE g.gate = 'people_satisfied' AND g.result = 'waived' AND NOT EXISTS ({later}))"
     )

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
-from app.access.scope import NOW, Known, Sealed, counted, restricted_predicate, then
-from app.lifecycle.filters import filters_now, filters_then
+from app.access.scope import NOW, Known, Sealed, counted, counted_one, restricted_predicate, then
+from app.lifecycle.filters import OF_THE_VERSION, filters_now, filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql
-from app.lifecycle.past import known
+from app.lifecycle.past import registered
 from app.metrics.definitions import Grain, Metric, Part
 from app.metrics.grouping import Grouping
 from app.metrics.sets import BEIJING, Terms, closed, due_base
@@ -39,20 +39,31 @@ def bind(text: str, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
 class Domain:
     """The items counted: today's or, where `past`, those known at an instant; seen by the caller and kept by filters.
 
-    `masked` leaves those alone whose text the caller may not read today.
+    `masked` leaves those alone whose text the caller may not read today (`masked_then`: as they were themselves), `since` those
+    written after an instant, which for the past is the one they are known at.
     """
 
     filters: tuple[str, ...]
     whole_tree: bool
     past: bool
     masked: bool = False
+    since: bool = False
+    masked_then: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether the figures of a moment rest on versions alone, so that nothing written later can change them.
+
+        Scope does too: what it looks at besides, the ledger and the finder of an item, is never another.
+        """
+        return set(self.filters) <= OF_THE_VERSION
 
     def only_masked(self) -> Domain:
         return replace(self, masked=True)
 
     @property
     def source(self) -> str:
-        return f"{known(_AT)} i" if self.past else "item i"
+        return f"{registered(_AT, written_since=self.since)} i" if self.past else "item i"
 
     @property
     def where(self) -> str:
@@ -60,10 +71,13 @@ class Domain:
         conditions = filters_then(TERMS.day, _AT, SEALED) if self.past else filters_now(TERMS.day, SEALED)
         parts = [
             "i.registered_at IS NOT NULL",
-            counted("i", KNOWN, whole_tree=self.whole_tree, sides=sides),
+            (counted_one if self.since else counted)("i", KNOWN, whole_tree=self.whole_tree, sides=sides),
+            "i.updated_at > @since@::timestamptz" if self.since and not self.past else "true",
             *(conditions[name].format(f"@f{place}@") for place, name in enumerate(self.filters)),
         ]
-        if self.masked:
+        if self.masked and self.masked_then:
+            parts.append(f"i.confidentiality = 'restricted' AND NOT {restricted_predicate('i', SEALED)}")
+        elif self.masked:
             hidden = f"h.confidentiality = 'restricted' AND NOT {restricted_predicate('h', SEALED)}"
             parts.append(f"i.id IN (SELECT h.id FROM item h WHERE {hidden})")
         return " AND ".join(part for part in parts if part != "true")
@@ -146,6 +160,9 @@ def _month(instant: str) -> str:
     return f"to_char({instant} AT TIME ZONE {BEIJING}, 'YYYY-MM')"
 
 
+_OF_MONTHS: Final = "i.id, i.version, i.state, i.cycle, i.registered_at, i.closed_at, i.updated_at"
+
+
 @lru_cache(maxsize=256)
 def months_sql(domain: Domain) -> str:
     """What was registered, closed and reopened in each month of the period: items, each once a month.
@@ -153,6 +170,11 @@ def months_sql(domain: Domain) -> str:
     The same sets as the metrics `registered_within`, `closed_within` and `reopened_within` of each month.
     """
     source, where, t = domain.source, domain.where, TERMS
+    once = ""
+    if domain.past:
+        # To find what was known costs more than to keep it for four looks at it.
+        once = f"WITH seen AS MATERIALIZED (SELECT {_OF_MONTHS} FROM {source} WHERE {where}) "
+        source, where = "seen i", "true"
     base, is_closed = due_base(t), closed(t)
     cycles = (
         f"{source} JOIN item_cycle c ON c.item_id = i.id AND c.cycle < i.cycle WHERE {where} AND {base} AND i.cycle > 1"
@@ -180,7 +202,7 @@ def months_sql(domain: Domain) -> str:
         f"SELECT 'reopened', {_month('o.at')}, count(DISTINCT o.id) FROM {again}"
         f" WHERE o.at {within.format('o.at')} GROUP BY 2"
     )
-    return f"{registered} UNION ALL {closed_now} UNION ALL {closed_before} UNION ALL {reopened}"
+    return f"{once}{registered} UNION ALL {closed_now} UNION ALL {closed_before} UNION ALL {reopened}"
 
 
 @lru_cache(maxsize=256)

@@ -23,6 +23,13 @@ class GateResult(SQLModel, table=True):
         one_of("part", ("whole", "accountability")),
         one_of("result", ("passed", "failed", "waived", "not_evaluable", "reopened")),
         Index("ix_gate_result_item_id", "item_id", "submission_no", "gate", "id"),
+        Index(
+            "ix_gate_result_waived",
+            "item_id",
+            "submission_no",
+            "changed_seq",
+            postgresql_where="gate = 'people_satisfied' AND result = 'waived'",
+        ),
     )
     item_id: UUID = ref("item.id", primary=True)
     id: UUID = key()

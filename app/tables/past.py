@@ -29,6 +29,7 @@ class ItemVersion(SQLModel, table=True):
         CheckConstraint("valid_to > valid_from", name="valid"),
         Index("ix_item_version_due", "due_sort", "item_id"),
         Index("ix_item_version_from", "valid_from", "item_id"),
+        Index("ix_item_version_when", "item_id", "valid_from", postgresql_include=["state"]),
         Index("ix_item_version_again", "item_id", "cycle", "version", postgresql_where="cycle > 1"),
         Index("ix_item_version_unregistered", "item_id", postgresql_where="registered_at IS NULL"),
         FILLFACTOR,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.core import clock
@@ -33,6 +34,8 @@ class Requests:
     def __init__(self, service: Service, item_id: str, item: Item) -> None:
         self.service, self.item, self.path = service, item, f"/items/{item_id}"
         self.people = service.world.made.people
+        self.paper: datetime | None = None
+        """The day on the paper of a closing outside the system, where that is not the day it is recorded."""
 
     def of(self, name: str, target: str) -> Sent:
         made: Sent | None = getattr(self, f"_{name}", lambda _: None)(target)
@@ -52,7 +55,7 @@ class Requests:
         if name == "void":
             body["document"] = {"name": "会议纪要", "document_no": "督〔2026〕1号"}
         if name == "record_offline_closure":
-            body["occurred_at"] = clock.now().isoformat()
+            body["occurred_at"] = (self.paper or clock.now()).isoformat()
         return Sent("POST", f"{self.path}/transitions", body)
 
     def _data(self, name: str, target: str) -> Json:

@@ -32,15 +32,16 @@ class _Entry:
     value: Any
     made: float
     took: float
+    lasts: float
 
     @property
     def due(self) -> float:
         """The age at which the next one is begun."""
-        return min(AHEAD, MAX_AGE - 1.5 * self.took)
+        return min(AHEAD * self.lasts / MAX_AGE, self.lasts - 1.5 * self.took)
 
 
 class Fresh:
-    """A small memory of one process; `get` gives what was computed no longer than MAX_AGE ago.
+    """A small memory of one process; `get` gives what was computed no longer than MAX_AGE ago, or than it `lasts`.
 
     An answer's age counts from the moment its computation began, because that is the moment it is of.
     """
@@ -50,33 +51,33 @@ class Fresh:
         self._kept: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._coming: dict[Hashable, asyncio.Task[Any]] = {}
 
-    async def get(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> Any:
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float = MAX_AGE) -> Any:
         """Raises what `make` raises; a failure is not remembered."""
         entry = self._kept.get(key)
-        age = MAX_AGE if entry is None else self._time() - entry.made
-        if entry is not None and 0 <= age < MAX_AGE:
+        age = lasts if entry is None else self._time() - entry.made
+        if entry is not None and 0 <= age < lasts:
             self._kept.move_to_end(key)
             if age >= entry.due:
-                self._begin(key, make)
+                self._begin(key, make, lasts)
             return entry.value
         # Shielded: others wait for the same computation, which must not end with the one who asked first.
-        return await asyncio.shield(self._begin(key, make))
+        return await asyncio.shield(self._begin(key, make, lasts))
 
-    def _begin(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> asyncio.Task[Any]:
+    def _begin(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float) -> asyncio.Task[Any]:
         coming = self._coming.get(key)
         if coming is None:
-            coming = asyncio.create_task(self._make(key, make))
+            coming = asyncio.create_task(self._make(key, make, lasts))
             coming.add_done_callback(_told)
             self._coming[key] = coming
         return coming
 
-    async def _make(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> Any:
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float) -> Any:
         began = self._time()
         try:
             value = await make()
         finally:
             del self._coming[key]
-        self._kept[key] = _Entry(value, began, self._time() - began)
+        self._kept[key] = _Entry(value, began, self._time() - began, lasts)
         self._kept.move_to_end(key)
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)

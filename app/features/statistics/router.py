@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from enum import Enum
-from hashlib import blake2s
-from json import dumps
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel
 
 from app.access.actor import Actor
 from app.access.guarding import Writing, permit, writing
 from app.access.permissions import Permission
 from app.core.etag import not_modified
-from app.core.http import Reply, StrictRoute, call_of, respond, unchanged
+from app.core.http import Reply, StrictRoute, call_of, ready, respond, unchanged
 from app.core.openapi import ETAG, problem_responses
 from app.core.paging import cursor_for, page_links
 from app.features.statistics import commands, frozen, queries, schemas
@@ -23,6 +20,7 @@ from app.features.statistics import snapshot_schemas as snapshot
 from app.features.statistics.dashboard import dashboard
 from app.features.statistics.definitions import metrics_in_force
 from app.features.statistics.viewpoint import viewpoint
+from app.features.statistics.written import Written, written
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1")
 
@@ -30,27 +28,12 @@ Reading = Annotated[Actor, Depends(permit(Permission.ITEM_READ))]
 Freezing = Annotated[Writing, Depends(writing(Permission.SNAPSHOT_MAKE))]
 SnapshotId = Annotated[UUID, Path(description="固化数据 id · the id of the snapshot")]
 _TAGS: Final[list[str | Enum]] = ["statistics"]
-_MOVING: Final = frozenset({"as_of", "generated_at"})
 
 
-def _answered(request: Request, body: schemas.Envelope) -> Response:
-    """The moments it is of are no part of its tag: figures that are the same a moment later have not been modified."""
-    told = body.model_dump(mode="json")
-    return _tagged(request, body, dumps(_timeless(told), ensure_ascii=False))
-
-
-def _timeless(told: Any) -> Any:
-    if isinstance(told, dict):
-        return {name: _timeless(value) for name, value in told.items() if name not in _MOVING}
-    return [_timeless(value) for value in told] if isinstance(told, list) else told
-
-
-def _tagged(request: Request, body: BaseModel, content: str | None = None) -> Response:
-    content = body.model_dump_json() if content is None else content
-    etag = f'W/"{blake2s(content.encode(), digest_size=12).hexdigest()}"'
-    if not_modified(request.headers.get("if-none-match"), etag):
-        return unchanged(etag)
-    return respond(Reply(200, body, etag=etag))
+def _answered(request: Request, answer: Written) -> Response:
+    if not_modified(request.headers.get("if-none-match"), answer.etag):
+        return unchanged(answer.etag)
+    return ready(answer.body, answer.etag)
 
 
 @router.get(
@@ -80,7 +63,7 @@ async def get_dashboard(
 )
 async def list_metrics(request: Request, _: Reading) -> Response:
     """What every figure counts and of what; a definition that changes its meaning gets a new version."""
-    return _tagged(request, metrics_in_force())
+    return _answered(request, written(metrics_in_force(), timeless=False))
 
 
 @router.get(
@@ -98,7 +81,7 @@ async def get_statistics(
     """Any metrics over what the caller sees and the filters keep, by up to two keys: two make a cross table."""
     view, ask = viewpoint(actor, query, query.as_of), queries.asked(query)
     state = request.app.state
-    return _answered(request, await queries.statistics(state.db, state.figures, view, actor.stamp, ask))
+    return _answered(request, written(await queries.statistics(state.db, state.figures, view, actor.stamp, ask)))
 
 
 @router.get(
@@ -114,7 +97,7 @@ async def get_trend(request: Request, actor: Reading, query: Annotated[schemas.T
     """Each month as it was known when it ended; the running month as it is."""
     view = viewpoint(actor, query, query.as_of, over_time=True)
     state = request.app.state
-    return _answered(request, await queries.trend(state.db, state.figures, view, actor.stamp, query))
+    return _answered(request, written(await queries.trend(state.db, state.figures, view, actor.stamp, query)))
 
 
 @router.get(

@@ -150,7 +150,7 @@ async def test_no_later_action_changes_what_is_frozen(fresh_app: FastAPI) -> Non
         body = {"unit_id": world.made.units["bureau"], "kind": "month", "period_from": first.isoformat()}
         frozen = await office.post("/snapshots", body)
         assert frozen["content"]["totals"][0]["numerator"] == len(items)
-        done = await _anything(world, items, Random(5), 80)
+        done = await anything(world, items, Random(5), 80)
         assert len(done) >= 4, "too little happened to prove anything"
         assert {"reopened", "voided"} <= done
         assert await office.get(f"/snapshots/{frozen['id']}") == frozen
@@ -170,7 +170,7 @@ async def _frozen_anew(world: World, unit_id: UUID, frozen: Json) -> str:
         return (await freeze(reader, unit_id, span, root=True)).content_hash
 
 
-async def _anything(world: World, items: list[Json], random: Random, attempts: int) -> set[str]:
+async def anything(world: World, items: list[Json], random: Random, attempts: int) -> set[str]:
     """Attempts by whoever is drawn; gives the kinds of event that came of them."""
     people = ("supervision_office", "first_responsible", "leader", "discipline_office", "unit_head", "verifier")
     for number in range(attempts):
