@@ -74,7 +74,9 @@ _SAME_AS_ROW: Final = (
     "red_from", "progress_percent", "original_due_on", "measures_total", "measures_done", "submission_no", "registered_at",
     "completed_at", "closed_at",
 )  # fmt: skip
-_OF_ROW: Final = "registered_sort, t.number, t.external_system, t.external_id, t.finder_person_id, t.finder_unit_id, t.source_unit_id"
+_OF_ROW: Final = (
+    "registered_sort, t.number, t.external_system, t.external_id, t.finder_person_id, t.finder_unit_id, t.source_unit_id"
+)
 
 
 def registered(at: str, *, written_since: bool = False) -> str:
