@@ -75,7 +75,8 @@ _SAME_AS_ROW: Final = (
     "completed_at", "closed_at",
 )  # fmt: skip
 _OF_ROW: Final = (
-    "registered_sort, t.number, t.external_system, t.external_id, t.finder_person_id, t.finder_unit_id, t.source_unit_id"
+    "registered_sort, t.number, t.external_system, t.external_id, "
+    "t.finder_person_id, t.finder_unit_id, t.source_unit_id"
 )
 
 
