@@ -8,11 +8,12 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 from app.core import embedded_postgres, migrate
 from bench import load, replay, sealing, verify
@@ -27,7 +28,7 @@ SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500, watched=3, sear
 
 
 @contextmanager
-def database(kept: Path | None = None, **more: str) -> Iterator[tuple[str, str]]:
+def database(kept: Path | None = None, tuning: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[str, str]]:
     """A private embedded server with durability on; gives the superuser's address and the service's.
 
     Its folder is gone afterwards, unless it is one to be `kept`.
@@ -35,7 +36,7 @@ def database(kept: Path | None = None, **more: str) -> Iterator[tuple[str, str]]
     folder = kept or Path(tempfile.mkdtemp(prefix="rectify-bench-"))
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
-    started = embedded_postgres.start(folder / "var", tuning={**TUNING, **more})
+    started = embedded_postgres.start(folder / "var", tuning={**TUNING, **tuning})
     try:
         migrate.migrate(started.migrate_url)
         yield started.migrate_url, started.app_url
@@ -65,7 +66,7 @@ def run_sealing(options: Options, pace: Pace) -> list[Row]:
     """Seeds items that wait to be moved and measures how long their events wait to be sealed."""
     options = replace(options, assigned=pace.items)
     with (
-        database(**sealing.TUNING) as (superuser, url),
+        database(tuning=sealing.TUNING) as (superuser, url),
         tempfile.TemporaryDirectory(prefix="rectify-bench-var-") as var,
     ):
         world = filled(superuser, options.items, options.seed, assigned=options.assigned)

@@ -77,9 +77,9 @@ async def measure(superuser: str, port: int, server: psutil.Process, made: Organ
         await ready.acquire()
     full = server.memory_info().rss
     database = await asyncpg.connect(superuser)
-    commits, busy = (await database.fetchrow(COMMITS))["xact_commit"], sum(server.cpu_times()[:2])
+    commits, busy = await database.fetchval(COMMITS, column=1), sum(server.cpu_times()[:2])
     await asyncio.sleep(IDLE_SECONDS)
-    commits = (await database.fetchrow(COMMITS))["xact_commit"] - commits
+    commits = await database.fetchval(COMMITS, column=1) - commits
     busy = sum(server.cpu_times()[:2]) - busy
     await database.close()
     case = Case("食堂留样记录缺失", "抽查两周，缺三天留样记录。", {"type": "self_inspection"})

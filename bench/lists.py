@@ -14,7 +14,7 @@ from bench import words
 Ask = Callable[[str, str], Any]
 """Given who asks and the path, the answer."""
 SEARCH_MS: Final = 50
-TOTALS: Final = ({}, {"state": "rectifying"}, {"q": "台账"})
+TOTALS: Final[tuple[dict[str, str], ...]] = ({}, {"state": "rectifying"}, {"q": "台账"})
 
 
 def p95(ask: Ask, sees: str, questions: Sequence[dict[str, str]]) -> float:

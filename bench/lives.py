@@ -154,7 +154,7 @@ class _Teller:
         while self.chance(0.6):
             good = self.chance(0.7)
             self.step(60, state="sustaining" if good else "rectifying")
-            reviewed = {"reviewed_on": beijing_date(self.at), "result": "on_track" if good else "needs_work",
+            reviewed: dict[str, Any] = {"reviewed_on": beijing_date(self.at), "result": "on_track" if good else "needs_work",
                         "summary": "按期复核", "evidence_ids": []}  # fmt: skip
             self.life.stage_review.append(self.child(**reviewed))
             if not good:

@@ -29,7 +29,7 @@ def demonstration() -> Iterator[dict[str, str]]:
     folder.chmod(0o711)
     var, said = folder / "var", folder / "said.txt"
     settings = {name: value for name, value in os.environ.items() if not name.startswith(("RECTIFY_", "DATABASE_"))}
-    command = [Path(sys.executable).with_name("rectify"), "serve", "--demo", "--port", "0"]
+    command = [str(Path(sys.executable).with_name("rectify")), "serve", "--demo", "--port", "0"]
     with said.open("w") as out:
         server = subprocess.Popen(command, cwd=ROOT, env=settings | {"RECTIFY_VAR": str(var)}, stdout=out, stderr=out)
     try:

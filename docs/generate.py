@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -175,6 +176,11 @@ def permissions() -> str:
     )
 
 
+def _fenced(block: str, _found: re.Match[str]) -> str:
+    """As it is: in a plain replacement the program's backslashes would have a meaning."""
+    return block
+
+
 def clients() -> str:
     """The guide as it was written, with each program in it as it is run."""
     text = (FOLDER / "guides" / "clients.md").read_text(encoding="utf-8")
@@ -182,7 +188,7 @@ def clients() -> str:
         program = (FOLDER.parent / "clients" / path).read_text(encoding="utf-8")
         text = re.sub(
             rf"^```{fence}\n.*?^```$",
-            lambda _, p=program, f=fence: f"```{f}\n{p}```",
+            partial(_fenced, f"```{fence}\n{program}```"),
             text,
             flags=re.MULTILINE | re.DOTALL,
         )

@@ -65,6 +65,23 @@ async def test_a_batch_skips_what_changed_meanwhile_and_what_the_caller_cannot_s
     assert [one["status"] for one in answer.json()["items"]] == [201, 412, 404]
 
 
+async def test_a_batch_asks_the_database_as_often_for_many_as_for_few(world: World) -> None:
+    """Forty statements are what a batch of 200 may take; here the number of items makes no difference."""
+    head, took = await world.as_("unit_head_finance"), []
+    for count in (3, 3, 12):  # the first prepares what a connection prepares once
+        items = [await world.item("assigned", lead="finance") for _ in range(count)]
+        seen: list[str] = []
+        pool: Any = world.db.pool
+        for holder in pool._holders:
+            if holder._con is not None:
+                holder._con.add_query_logger(lambda ran, seen=seen: seen.append(ran.query))
+        answer = await head.send("POST", "/items:batchTransition", of(items, "acknowledge", "atomic"))
+        assert answer.status_code == 200
+        took.append(len(seen))
+    assert took[1] == took[2] <= 40
+    assert took[1] >= 10, took  # the logger hears
+
+
 async def test_registering_a_batch_gives_numbers_without_a_gap(world: World) -> None:
     ledger = await world.ledger()
     items = [await world.item("submitted", case(ledger=ledger)) for _ in range(5)]
