@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
+from app.access.reach import WALKER, may_pass
 from app.access.scope import NOW, Known, Sealed, counted, counted_one, restricted_predicate, then
 from app.lifecycle.filters import OF_THE_VERSION, filters_now, filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql
 from app.lifecycle.past import registered
+from app.lifecycle.states import OPEN, State
 from app.metrics.definitions import Grain, Metric, Part
 from app.metrics.grouping import Grouping
 from app.metrics.sets import BEIJING, Terms, closed, due_base
@@ -40,7 +42,8 @@ class Domain:
     """The items counted: today's or, where `past`, those known at an instant; seen by the caller and kept by filters.
 
     `masked` leaves those alone whose text the caller may not read today (`masked_then`: as they were themselves), `since` those
-    written after an instant, which for the past is the one they are known at.
+    written after an instant, which for the past is the one they are known at; `tested` tests scope a row at a time,
+    and `half` is one of two halves of a past.
     """
 
     filters: tuple[str, ...]
@@ -49,6 +52,8 @@ class Domain:
     masked: bool = False
     since: bool = False
     masked_then: bool = False
+    tested: bool = False
+    half: bool = False
 
     @property
     def settled(self) -> bool:
@@ -63,7 +68,13 @@ class Domain:
 
     @property
     def source(self) -> str:
-        return f"{registered(_AT, written_since=self.since)} i" if self.past else "item i"
+        if not self.past:
+            return "item i"
+        # Asked of today's row, so that nothing is looked up of what is not counted.
+        only = ["uuid_hash(t.id) & 1 = @half@::int"] * self.half
+        if self.masked and not self.masked_then:
+            only.append(_hidden("t"))
+        return f"{registered(_AT, written_since=self.since, only=' AND '.join(only) or 'true')} i"
 
     @property
     def where(self) -> str:
@@ -71,15 +82,16 @@ class Domain:
         conditions = filters_then(TERMS.day, _AT, SEALED) if self.past else filters_now(TERMS.day, SEALED)
         parts = [
             "i.registered_at IS NOT NULL",
-            (counted_one if self.since else counted)("i", KNOWN, whole_tree=self.whole_tree, sides=sides),
+            (counted_one if self.since or self.tested else counted)(
+                "i", KNOWN, whole_tree=self.whole_tree, sides=sides
+            ),
             "i.updated_at > @since@::timestamptz" if self.since and not self.past else "true",
             *(conditions[name].format(f"@f{place}@") for place, name in enumerate(self.filters)),
         ]
         if self.masked and self.masked_then:
-            parts.append(f"i.confidentiality = 'restricted' AND NOT {restricted_predicate('i', SEALED)}")
-        elif self.masked:
-            hidden = f"h.confidentiality = 'restricted' AND NOT {restricted_predicate('h', SEALED)}"
-            parts.append(f"i.id IN (SELECT h.id FROM item h WHERE {hidden})")
+            parts.append(_hidden("i"))
+        elif self.masked and not self.past:
+            parts.append(f"i.id IN (SELECT h.id FROM item h WHERE {_hidden('h')})")
         return " AND ".join(part for part in parts if part != "true")
 
     @property
@@ -90,6 +102,11 @@ class Domain:
             f"JOIN (SELECT DISTINCT s.item_id, s.unit_id FROM {table} s WHERE s.part <> 'source'{when}) share"
             " ON share.item_id = i.id"
         )
+
+
+def _hidden(alias: str) -> str:
+    """Whose text the caller may not read."""
+    return f"{alias}.confidentiality = 'restricted' AND NOT {restricted_predicate(alias, SEALED)}"
 
 
 LIGHT: Final = light_sql(TERMS.day, GREY_BY_STATE)
@@ -219,8 +236,28 @@ def outcomes_sql(domain: Domain) -> str:
     )
 
 
+_IN_PROGRESS: Final = ", ".join(f"'{state}'" for state in sorted(OPEN - {State.SUSTAINING}))
+_WALKER: Final = (
+    f"WITH actor AS (SELECT {KNOWN.reading} AS reading, {KNOWN.offices} AS offices, {KNOWN.desks} AS desks,"
+    f" {KNOWN.persons} AS persons), {WALKER} "
+)
+
+
 @lru_cache(maxsize=256)
 def longest_overdue_sql(domain: Domain, overdue: Metric) -> str:
-    """The ids of those that have been overdue the longest."""
+    """The ids of those that have been overdue the longest; what is overdue has a day that is due and is in progress."""
     condition = overdue.numerator.condition(TERMS)
-    return f"SELECT i.id FROM {domain.source} WHERE {domain.where} AND {condition} ORDER BY i.due_sort, i.id LIMIT 10"
+    if domain.past:
+        return (
+            f"SELECT i.id FROM {domain.source} WHERE {domain.where} AND {condition} ORDER BY i.due_sort, i.id LIMIT 10"
+        )
+    # Along the index of each state, past what the caller does not see: only those that are overdue are looked at.
+    met = "true" if domain.whole_tree else may_pass("i")
+    along = (
+        f"SELECT i.id, i.due_sort FROM item i WHERE i.state = s.state AND i.due_sort < {TERMS.day} AND {met}"
+        f" AND {replace(domain, tested=True).where} AND {condition} ORDER BY i.due_sort, i.id LIMIT 10"
+    )
+    return (
+        f"{'' if domain.whole_tree else _WALKER}SELECT l.id FROM unnest(ARRAY[{_IN_PROGRESS}]) AS s(state)"
+        f" CROSS JOIN LATERAL ({along}) l ORDER BY l.due_sort, l.id LIMIT 10"
+    )

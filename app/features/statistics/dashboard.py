@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -12,7 +12,7 @@ from app.core.db import Database
 from app.core.errors import Text
 from app.features.statistics import schemas
 from app.features.statistics.figures import Frame, counted, figures
-from app.features.statistics.fresh import Fresh
+from app.features.statistics.fresh import Fresh, Made
 from app.features.statistics.names import names_of
 from app.features.statistics.overdue import overdue_items
 from app.features.statistics.schemas import Label, label
@@ -27,10 +27,11 @@ from app.features.statistics.sums import (
     Sums,
     base_of,
     sums_now,
+    sums_then,
     week_of,
     year_back,
 )
-from app.features.statistics.viewpoint import Viewpoint, moment, month_of
+from app.features.statistics.viewpoint import Viewpoint, moment, month_of, remembered
 from app.features.statistics.written import Written, written
 from app.lifecycle.light import Light
 from app.lifecycle.schemas import ItemSummary
@@ -64,20 +65,25 @@ class Counts:
     sums: Sums
     overdue: list[UUID]
     names: dict[By, dict[str | None, Label]]
-    told: dict[str, tuple[Sums, Written]] = field(default_factory=dict)
-    """By the mark of a caller's access: the answer, and what of it was masked when it was written."""
 
 
 async def _counts(db: Database, fresh: Fresh, view: Viewpoint) -> Counts:
     base = await base_of(db, fresh, view, view.domain)
+    then = None if view.past is None else await _then(db, view, view.past)
     async with db.snapshot() as reader:
         as_of = await moment(reader, view.past)
-        sums = await sums_now(reader, base, view, view.domain, as_of)
+        sums = then or await sums_now(reader, base, view, view.domain, as_of)
         values = view.at(as_of, month_of(as_of))
         sql, args = bind(longest_overdue_sql(view.domain, BY_CODE["overdue_open"]), values)
         late = [row["id"] for row in await reader.fetch(sql, *args)]
         names = {by: await names_of(reader, GROUPINGS[by], sums.table(by), view.past) for by in TABLES}
     return Counts(as_of, sums, late, names)
+
+
+async def _then(db: Database, view: Viewpoint, past: datetime) -> Sums:
+    """Raises as_of_too_recent before anything is counted."""
+    await moment(db, past)
+    return await sums_then(db, view, past)
 
 
 def _outcomes(sums: Sums) -> list[schemas.OutcomeTotal]:
@@ -102,15 +108,28 @@ async def _masked(db: Database, fresh: Fresh, view: Viewpoint, stamp: str) -> Su
         return await sums_now(reader, base, view, domain, await moment(reader, view.past))
 
 
+async def _latest(db: Database, fresh: Fresh, view: Viewpoint, than: float) -> tuple[Counts, float]:
+    """Newer than what was told last, and the moment that begins the answer's age; a past has none."""
+    if view.past is None:
+        return await fresh.newer(view.key("counts"), lambda: _counts(db, fresh, view), than)
+    return await remembered(db, fresh, view, lambda: _counts(db, fresh, view), "counts"), clock.now().timestamp()
+
+
 async def dashboard(db: Database, fresh: Fresh, view: Viewpoint, stamp: str) -> Written:
-    """Counted once for all who see the same; what is masked, for each caller's access, whose mark is `stamp`."""
-    counts: Counts = await fresh.get(view.key("counts"), lambda: _counts(db, fresh, view))
-    masked: Sums = await fresh.get(view.key("masked", stamp), lambda: _masked(db, fresh, view, stamp))
-    told = counts.told.get(stamp)
-    if told is None or told[0] is not masked:
+    """Counted once for all who see the same; what is masked, for each caller's access, whose mark is `stamp`.
+
+    Kept as it goes out, so that while the next is counted and written nobody waits for more than the last one's bytes.
+    """
+    key = view.key("told", stamp)
+
+    async def tell() -> Made:
+        counts, at = await _latest(db, fresh, view, fresh.made(key))
+        masked = await _masked(db, fresh, view, stamp)
         rows = await overdue_items(db, view, counts.as_of, counts.overdue)
-        told = counts.told[stamp] = masked, written(_put_together(view, counts, masked, rows))
-    return told[1]
+        return Made(written(_put_together(view, counts, masked, rows)), at)
+
+    told: Written = await fresh.get(key, tell)
+    return told
 
 
 def _put_together(view: Viewpoint, counts: Counts, masked: Sums, rows: list[ItemSummary]) -> schemas.Dashboard:

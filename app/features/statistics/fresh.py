@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -25,6 +25,13 @@ Sooner for what takes long to make, so that the next answer is there before the 
 MOST: Final = 256
 
 log = structlog.get_logger(__name__)
+
+
+class Made(NamedTuple):
+    """What a computation gives whose answer is of a moment before it began, because it was put together from another."""
+
+    value: Any
+    at: float
 
 
 @dataclass(slots=True)
@@ -49,21 +56,36 @@ class Fresh:
     def __init__(self, time: Callable[[], float] = lambda: clock.now().timestamp()) -> None:
         self._time = time
         self._kept: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._coming: dict[Hashable, asyncio.Task[Any]] = {}
+        self._coming: dict[Hashable, asyncio.Task[_Entry]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float = MAX_AGE) -> Any:
         """Raises what `make` raises; a failure is not remembered."""
-        entry = self._kept.get(key)
-        age = lasts if entry is None else self._time() - entry.made
+        entry, age = self._last(key)
         if entry is not None and 0 <= age < lasts:
             self._kept.move_to_end(key)
             if age >= entry.due:
                 self._begin(key, make, lasts)
             return entry.value
         # Shielded: others wait for the same computation, which must not end with the one who asked first.
-        return await asyncio.shield(self._begin(key, make, lasts))
+        return (await asyncio.shield(self._begin(key, make, lasts))).value
 
-    def _begin(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float) -> asyncio.Task[Any]:
+    async def newer(self, key: Hashable, make: Callable[[], Awaitable[Any]], than: float) -> tuple[Any, float]:
+        """What was begun after the moment `than`, and when: for answers put together from others, which say `Made` in turn."""
+        entry, age = self._last(key)
+        if entry is None or not (entry.made > than and 0 <= age < MAX_AGE):
+            entry = await asyncio.shield(self._begin(key, make, MAX_AGE))
+        return entry.value, entry.made
+
+    def made(self, key: Hashable) -> float:
+        """The moment the kept answer is of; long ago where there is none."""
+        entry = self._kept.get(key)
+        return 0.0 if entry is None else entry.made
+
+    def _last(self, key: Hashable) -> tuple[_Entry | None, float]:
+        entry = self._kept.get(key)
+        return entry, 0.0 if entry is None else self._time() - entry.made
+
+    def _begin(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float) -> asyncio.Task[_Entry]:
         coming = self._coming.get(key)
         if coming is None:
             coming = asyncio.create_task(self._make(key, make, lasts))
@@ -71,20 +93,23 @@ class Fresh:
             self._coming[key] = coming
         return coming
 
-    async def _make(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float) -> Any:
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float) -> _Entry:
         began = self._time()
         try:
             value = await make()
         finally:
             del self._coming[key]
-        self._kept[key] = _Entry(value, began, self._time() - began, lasts)
+        took = self._time() - began
+        if isinstance(value, Made):
+            value, began = value
+        entry = self._kept[key] = _Entry(value, began, took, lasts)
         self._kept.move_to_end(key)
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
-        return value
+        return entry
 
 
-def _told(task: asyncio.Task[Any]) -> None:
+def _told(task: asyncio.Task[_Entry]) -> None:
     """Perhaps nobody waits for it, so its failure is logged here; the next caller tries again."""
     if not task.cancelled() and task.exception() is not None:
         log.warning("figures_not_refreshed", error=repr(task.exception()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from app.features.statistics.figures import NOTHING, Frame, Row, figures
 from app.features.statistics.fresh import Fresh
 from app.features.statistics.names import names_of
 from app.features.statistics.schemas import Label
-from app.features.statistics.viewpoint import Viewpoint, moment, month_of
+from app.features.statistics.viewpoint import HALVES, Viewpoint, moment, month_of, remembered
 from app.metrics.definitions import BY_CODE, Grain, Metric
 from app.metrics.drill import Period, month_days, narrowed
 from app.metrics.grouping import GROUPINGS, By, Grouping
@@ -74,10 +75,10 @@ def _passes(metrics: Sequence[Metric]) -> list[tuple[Metric, ...]]:
     return [each for each in (others, shares) if each]
 
 
-async def count(reader: Reader, view: Viewpoint, domain: Domain, ask: Asked, as_of: datetime) -> Counted:
+async def count(reader: Reader, view: Viewpoint, domain: Domain, ask: Asked, as_of: datetime, half: int = 0) -> Counted:
     """Raises too_many_groups."""
     period = ask.period or month_of(as_of)
-    values = view.at(as_of, period)
+    values = {**view.at(as_of, period), "half": half}
     found = Counted(as_of, period)
     for metrics in _passes(ask.metrics):
         sql, args = bind(cells_sql(domain, metrics, ()), values)
@@ -102,9 +103,41 @@ def _alone(row: Mapping[str, int], place: int) -> Row:
     return {names[name]: value for name, value in row.items() if name in names}
 
 
+def _together(first: Counted, second: Counted) -> Counted:
+    """The two halves of a past."""
+
+    def added(one: Row, other: Row) -> Row:
+        return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+
+    both = replace(
+        first, totals={code: added(row, second.totals[code]) for code, row in first.totals.items()}, groups={}
+    )
+    for code in {**first.groups, **second.groups}:
+        rows, others = first.groups.get(code, {}), second.groups.get(code, {})
+        both.groups[code] = {
+            keys: added(rows.get(keys, NOTHING), others.get(keys, NOTHING)) for keys in {**rows, **others}
+        }
+        if len(both.groups[code]) > MOST_CELLS:
+            raise Problem("too_many_groups")
+    return both
+
+
+async def _of_all(db: Database, view: Viewpoint, ask: Asked) -> Counted:
+    """Both halves of a past at once, because PostgreSQL looks one item after another up in one process; they are settled."""
+
+    async def one(half: int) -> Counted:
+        domain = replace(view.domain, half=view.domain.past)
+        async with db.snapshot() as reader:
+            return await count(reader, view, domain, ask, await moment(reader, view.past), half)
+
+    if not view.domain.past:
+        return await one(0)
+    return _together(*await asyncio.gather(*map(one, HALVES)))
+
+
 async def _counted(db: Database, view: Viewpoint, ask: Asked) -> Counted:
+    found = await _of_all(db, view, ask)
     async with db.snapshot() as reader:
-        found = await count(reader, view, view.domain, ask, await moment(reader, view.past))
         keys = {keys for rows in found.groups.values() for keys in rows}
         for place, grouping in enumerate(ask.groupings):
             found.names.append(await names_of(reader, grouping, {each[place] for each in keys}, view.past))
@@ -118,7 +151,7 @@ async def _masked(db: Database, view: Viewpoint, ask: Asked) -> Counted:
 
 async def statistics(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, ask: Asked) -> schemas.Statistics:
     """Counted once for all who see the same; what is masked, for each caller's access, whose mark is `stamp`."""
-    found: Counted = await fresh.get(view.key("statistics", ask), lambda: _counted(db, view, ask))
+    found: Counted = await remembered(db, fresh, view, lambda: _counted(db, view, ask), "statistics", ask)
     masked: Counted = await fresh.get(view.key("statistics", ask, stamp), lambda: _masked(db, view, ask))
     frame = Frame(found.as_of, view.past, found.period, view.filters)
     groups = [_cross(frame, ask, found, masked, keys) for keys in _order(found)]
@@ -173,28 +206,31 @@ async def trend(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, query: 
     """
     key = ("trend", query.metric, query.months)
     made: schemas.Trend = await fresh.get(
-        view.key(*key, stamp), lambda: _trend(db, view, named_metrics(query.metric), query.months)
+        view.key(*key, stamp), lambda: _trend(db, fresh, view, named_metrics(query.metric), query.months)
     )
     return made
 
 
-async def _trend(db: Database, view: Viewpoint, metrics: tuple[Metric, ...], months: int) -> schemas.Trend:
-    async with db.snapshot() as reader:
-        as_of = await moment(reader, view.past)
-        points = []
-        for month in _months_back(clock.beijing_date(as_of), months):
-            days = month_days(month)
-            ended = clock.end_of_day(days[1])
-            points.append(
-                await _point(reader, view.ended(ended, as_of), Asked(metrics, (), days), month, min(ended, as_of))
-            )
+async def _trend(
+    db: Database, fresh: Fresh, view: Viewpoint, metrics: tuple[Metric, ...], months: int
+) -> schemas.Trend:
+    as_of = await moment(db, view.past)
+    points = []
+    for month in _months_back(clock.beijing_date(as_of), months):
+        days = month_days(month)
+        ended = clock.end_of_day(days[1])
+        points.append(
+            await _point(db, fresh, view.ended(ended, as_of), Asked(metrics, (), days), month, min(ended, as_of))
+        )
     return schemas.Trend(
         as_of=as_of, generated_at=clock.now(), scope=view.scope, filters=dict(view.filters), series=points
     )
 
 
-async def _point(reader: Reader, view: Viewpoint, ask: Asked, month: str, at: datetime) -> schemas.TrendPoint:
-    found = await count(reader, view, view.domain, ask, at)
-    masked = await count(reader, view, view.domain.only_masked(), ask, at)
+async def _point(
+    db: Database, fresh: Fresh, view: Viewpoint, ask: Asked, month: str, at: datetime
+) -> schemas.TrendPoint:
+    found: Counted = await remembered(db, fresh, view, lambda: _counted(db, view, ask), "statistics", ask)
+    masked = await _masked(db, view, ask)
     frame = Frame(at, view.past, found.period, view.filters)
     return schemas.TrendPoint(month=month, figures=totals(frame, ask.metrics, found, masked))

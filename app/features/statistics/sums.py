@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -13,7 +14,7 @@ from app.core.asof import AGE
 from app.core.db import Database, Reader
 from app.features.statistics.figures import NOTHING, Row
 from app.features.statistics.fresh import Fresh
-from app.features.statistics.viewpoint import NOW, Viewpoint, month_of
+from app.features.statistics.viewpoint import HALVES, NOW, SETTLED_LASTS, TREE, Viewpoint, month_of
 from app.metrics.definitions import BY_CODE
 from app.metrics.drill import Period, month_days
 from app.metrics.grouping import GROUPINGS, By
@@ -37,10 +38,6 @@ DUE: Final = BY_CODE["due_within"]
 TABLES: Final = (By.UNIT, By.SOURCE_TYPE, By.CATEGORY, By.LIGHT)
 TABLED: Final = (*TILES, LIT)
 MONTHS_SHOWN: Final = 12
-TREE: Final = "SELECT greatest((SELECT max(updated_at) FROM unit), (SELECT max(updated_at) FROM ledger))"
-"""Changes with what masks look at besides items."""
-BASE_LASTS: Final = 300.0
-"""Seconds for which the figures of a settled moment are gone on from."""
 
 
 class Sums:
@@ -93,10 +90,12 @@ def year_back(day: date) -> Period:
     return date(index // 12, index % 12 + 1, 1), month_days(f"{day.year}-{day.month:02}")[1]
 
 
-async def sums_of(reader: Reader, domain: Domain, view: Viewpoint, as_of: datetime, at: datetime | None = None) -> Sums:
+async def sums_of(
+    reader: Reader, domain: Domain, view: Viewpoint, as_of: datetime, at: datetime | None = None, half: int = 0
+) -> Sums:
     """Seen from the day of `as_of`; what is known `at` a moment, which is `as_of` unless told."""
     day, month = clock.beijing_date(as_of), month_of(as_of)
-    more = {"at": as_of if at is None else at, "since": at}
+    more = {"at": as_of if at is None else at, "since": at, "half": half}
 
     async def rows(text: str, period: Period) -> list[dict[str, Any]]:
         sql, args = bind(text, view.at(as_of, period) | more)
@@ -115,6 +114,19 @@ async def sums_of(reader: Reader, domain: Domain, view: Viewpoint, as_of: dateti
     return sums
 
 
+async def sums_then(db: Database, view: Viewpoint, past: datetime) -> Sums:
+    """Both halves at once, because PostgreSQL looks one item after another up in one process; settled, so they fit."""
+
+    async def one(half: int) -> Sums:
+        async with db.snapshot() as reader:
+            return await sums_of(reader, replace(view.domain, half=True), view, past, half=half)
+
+    sums = Sums()
+    for found in await asyncio.gather(*map(one, HALVES)):
+        sums.take(found, 1)
+    return sums
+
+
 async def base_of(db: Database, fresh: Fresh, view: Viewpoint, domain: Domain, *more: Hashable) -> Base | None:
     """The figures of a moment that is settled, for a board of now that can go on from them; `more` decides them besides."""
     # The unit an item was found by is no part of its versions, and decides what is masked for offices of sources alone.
@@ -123,7 +135,7 @@ async def base_of(db: Database, fresh: Fresh, view: Viewpoint, domain: Domain, *
         return None
     day, tree = clock.today(), await db.fetchval(TREE)
     key = view.key("base", domain.masked, day, tree, *more)
-    found: Base = await fresh.get(key, lambda: _base(db, view, domain, day), BASE_LASTS)
+    found: Base = await fresh.get(key, lambda: _base(db, view, domain, day), SETTLED_LASTS)
     return found
 
 

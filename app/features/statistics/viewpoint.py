@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from app.access.actor import Actor
 from app.access.permissions import Permission
 from app.core import clock
 from app.core.asof import AGE, require_settled
-from app.core.db import Reader
+from app.core.db import Database, Reader
 from app.core.errors import CATALOGUE, Fault, Problem
+from app.features.statistics.fresh import Fresh
 from app.features.statistics.schemas import CountedOver
 from app.lifecycle.filter_query import ItemFilters, chosen
 from app.lifecycle.filters import ONLY_NOW
@@ -20,6 +21,11 @@ from app.metrics.drill import Period
 from app.metrics.statement import Domain, bind
 
 NOW = "SELECT clock_timestamp()"
+TREE: Final = "SELECT greatest((SELECT max(updated_at) FROM unit), (SELECT max(updated_at) FROM ledger))"
+"""Changes with what scope and masks look at besides items."""
+SETTLED_LASTS: Final = 300.0
+"""Seconds for which what a settled moment came to is not counted again."""
+HALVES: Final = (0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,15 @@ async def moment(reader: Reader, past: datetime | None) -> datetime:
         require_settled(past, now)
         return past
     return clock.shifted(now)
+
+
+async def remembered(
+    db: Database, fresh: Fresh, view: Viewpoint, make: Callable[[], Awaitable[Any]], *key: Hashable
+) -> Any:
+    """What is counted without a look at masks; of a settled moment only another tree of units could make it another."""
+    if view.past is None or not view.domain.settled:
+        return await fresh.get(view.key(*key), make)
+    return await fresh.get(view.key(*key, await db.fetchval(TREE)), make, SETTLED_LASTS)
 
 
 def month_of(as_of: datetime) -> Period:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.features.statistics.fresh import AHEAD, MAX_AGE, MOST, Fresh
+from app.features.statistics.fresh import AHEAD, MAX_AGE, MOST, Fresh, Made
 
 
 class Clockwork:
@@ -102,6 +102,34 @@ async def test_a_clock_set_back_does_not_keep_an_answer_alive(clockwork: Clockwo
     await fresh.get("k", clockwork.make)
     clockwork.now -= 100
     assert await fresh.get("k", clockwork.make) == 2
+
+
+async def test_newer_than_what_was_told_is_made_only_where_nobody_made_it_yet(clockwork: Clockwork) -> None:
+    fresh = Fresh(clockwork)
+    assert await fresh.newer("k", clockwork.make, 0.0) == (1, 1000.0)
+    clockwork.now += 1
+    assert await fresh.newer("k", clockwork.make, 999.0) == (1, 1000.0)
+    assert await fresh.newer("k", clockwork.make, 1000.0) == (2, 1001.0)
+    clockwork.now += MAX_AGE
+    assert await fresh.newer("k", clockwork.make, 0.0) == (3, 1001.0 + MAX_AGE)
+
+
+async def test_what_is_put_together_is_as_old_as_what_it_was_put_together_from(clockwork: Clockwork) -> None:
+    fresh = Fresh(clockwork)
+
+    async def tell() -> Made:
+        return Made(*await fresh.newer("counts", clockwork.make, fresh.made("told")))
+
+    await fresh.newer("counts", clockwork.make, 0.0)
+    clockwork.now += AHEAD - 0.5
+    assert await fresh.get("told", tell) == 1
+    assert fresh.made("told") == 1000.0
+    clockwork.now += 0.5
+    assert await fresh.get("told", tell) == 1, "the next is begun, and nobody waits for it"
+    await asyncio.sleep(0.01)
+    assert await fresh.get("told", tell) == 2
+    clockwork.now += MAX_AGE
+    assert await fresh.get("told", tell) == 3
 
 
 async def test_memory_is_bounded(clockwork: Clockwork) -> None:

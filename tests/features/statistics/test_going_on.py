@@ -12,10 +12,10 @@ from uuid import uuid4
 from fastapi import FastAPI
 
 from app.core import clock
-from app.features.statistics.fresh import Fresh
+from app.features.statistics.fresh import MAX_AGE, Fresh
 from app.features.statistics.schemas import CountedOver
 from app.features.statistics.sums import Sums, base_of, sums_now, sums_of
-from app.features.statistics.viewpoint import Viewpoint, moment
+from app.features.statistics.viewpoint import SETTLED_LASTS, Viewpoint, moment, remembered
 from app.metrics.statement import Domain
 from tests.features.statistics.test_snapshots import anything
 from tests.make.world import World, world_of
@@ -77,6 +77,28 @@ async def test_what_was_written_since_changes_a_board_as_counting_anew_does(fres
         base = await base_of(world.db, fresh, views[1], views[1].domain)
         assert base is not None
         assert base.day == clock.today(), "another day has other lights"
+
+
+async def test_what_a_settled_moment_came_to_is_counted_once_for_a_tree_of_units(fresh_app: FastAPI) -> None:
+    world, elapsed, made = await world_of(fresh_app), 0.0, 0
+
+    async def make() -> int:
+        nonlocal made
+        made += 1
+        return made
+
+    then = clock.now() - timedelta(days=1)
+    past = replace(_view(), domain=replace(_view().domain, past=True), past=then)
+    beside = replace(past, domain=replace(past.domain, filters=("lead_unit_within",)), values={**past.values, "f0": []})
+    fresh = Fresh(lambda: elapsed)
+    assert [await remembered(world.db, fresh, view, make, "k") for view in (past, beside, _view())] == [1, 2, 3]
+    elapsed = MAX_AGE + 1
+    assert [await remembered(world.db, fresh, view, make, "k") for view in (past, beside, _view())] == [1, 4, 5]
+    async with world.at(timedelta(days=1)):
+        await world.db.write(lambda tx: tx.execute("UPDATE unit SET updated_at = now() + interval '1 day'"))
+    assert await remembered(world.db, fresh, past, make, "k") == 6
+    elapsed += SETTLED_LASTS
+    assert await remembered(world.db, fresh, past, make, "k") == 7
 
 
 async def test_what_looks_beside_the_versions_is_always_counted_anew(fresh_app: FastAPI) -> None:
