@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from app.core import clock
 from app.core.db import Database, Reader
@@ -20,7 +20,7 @@ from app.features.statistics.viewpoint import HALVES, Viewpoint, moment, month_o
 from app.metrics.definitions import BY_CODE, Grain, Metric
 from app.metrics.drill import Period, month_days, narrowed
 from app.metrics.grouping import GROUPINGS, By, Grouping
-from app.metrics.statement import MOST_CELLS, Domain, bind, cells_sql
+from app.metrics.statement import MOST_CELLS, Domain, bind, cells_sql, columns
 
 Keys = tuple[str | None, ...]
 _BACKWARDS: Final = Text("period_from 不得晚于 period_to", "period_from must not be later than period_to")
@@ -80,21 +80,28 @@ async def count(reader: Reader, view: Viewpoint, domain: Domain, ask: Asked, as_
     period = ask.period or month_of(as_of)
     values = {**view.at(as_of, period), "half": half}
     found = Counted(as_of, period)
+    # Where nothing has two keys, the groups come to the total, and a past need not be gone through twice.
+    parted = bool(ask.by) and not any(grouping.join for grouping in ask.groupings)
     for metrics in _passes(ask.metrics):
-        sql, args = bind(cells_sql(domain, metrics, ()), values)
-        total = dict((await reader.fetch(sql, *args))[0])
+        rows: list[Row] = await _cells(reader, cells_sql(domain, metrics, ask.groupings), values) if ask.by else []
+        if parted:
+            total: Row = {name: sum(row[name] for row in rows) for name, _ in columns(metrics)}
+        else:
+            total = dict((await _cells(reader, cells_sql(domain, metrics, ()), values))[0])
         found.totals |= {metric.code: _alone(total, place) for place, metric in enumerate(metrics)}
-        if not ask.by:
-            continue
-        sql, args = bind(cells_sql(domain, metrics, ask.groupings), values)
-        rows = await reader.fetch(sql, *args)
-        if len(rows) > MOST_CELLS:
-            raise Problem("too_many_groups")
         for row in rows:
             keys = tuple(None if row[f"k{n}"] is None else str(row[f"k{n}"]) for n in range(len(ask.by)))
             for place, metric in enumerate(metrics):
                 found.groups.setdefault(metric.code, {})[keys] = _alone(dict(row), place)
     return found
+
+
+async def _cells(reader: Reader, text: str, values: Mapping[str, Any]) -> list[Any]:
+    sql, args = bind(text, values)
+    rows = await reader.fetch(sql, *args)
+    if len(rows) > MOST_CELLS:
+        raise Problem("too_many_groups")
+    return rows
 
 
 def _alone(row: Mapping[str, int], place: int) -> Row:
@@ -105,21 +112,20 @@ def _alone(row: Mapping[str, int], place: int) -> Row:
 
 def _together(first: Counted, second: Counted) -> Counted:
     """The two halves of a past."""
-
-    def added(one: Row, other: Row) -> Row:
-        return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
-
-    both = replace(
-        first, totals={code: added(row, second.totals[code]) for code, row in first.totals.items()}, groups={}
-    )
+    both = replace(first, totals=dict(first.totals), groups={})
+    for code, total in second.totals.items():
+        both.totals[code] = _added(both.totals[code], total)
     for code in {**first.groups, **second.groups}:
         rows, others = first.groups.get(code, {}), second.groups.get(code, {})
-        both.groups[code] = {
-            keys: added(rows.get(keys, NOTHING), others.get(keys, NOTHING)) for keys in {**rows, **others}
-        }
+        keys = {**rows, **others}
+        both.groups[code] = {key: _added(rows.get(key, NOTHING), others.get(key, NOTHING)) for key in keys}
         if len(both.groups[code]) > MOST_CELLS:
             raise Problem("too_many_groups")
     return both
+
+
+def _added(one: Row, other: Row) -> Row:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
 async def _of_all(db: Database, view: Viewpoint, ask: Asked) -> Counted:

@@ -92,7 +92,8 @@ async def test_tiles_add_up(lived: Lived) -> None:
 
 
 @pytest.mark.parametrize(("caller", "more"), [
-    ("whole tree", {}), ("whole tree", {"mode": "phased"}), ("30 units", {}), ("30 units", {"mode": "phased"}), ("one unit", {}),
+    ("whole tree", {}), ("whole tree", {"mode": "phased"}), ("30 units", {}), ("30 units", {"state": "rectifying"}),
+    ("one unit", {}),
 ])  # fmt: skip
 async def test_the_longest_overdue_come_first_as_their_list_shows_them(
     lived: Lived, caller: str, more: dict[str, str]

@@ -160,8 +160,10 @@ async def test_any_group_counts_what_its_list_holds(lived: Lived, question: Ques
     days = _period(at, question.months, question.length)
     asked = {**question.asked(at, days), "group_by": ",".join(by)}
     found = await _ask(lived, question.caller, "/v1/statistics", **asked)
+    items = question.items(lived, at)
+    await _check(lived, question.caller, found["totals"][0], items, days)
     groups: dict[tuple[str | None, ...], list[Item]] = {}
-    for item in question.items(lived, at):
+    for item in items:
         for keys in _keys(item, by):
             groups.setdefault(keys, []).append(item)
     assert {tuple(group["keys"]) for group in found["groups"]} == {
@@ -170,6 +172,20 @@ async def test_any_group_counts_what_its_list_holds(lived: Lived, question: Ques
     if found["groups"]:
         group = found["groups"][pick % len(found["groups"])]
         await _check(lived, question.caller, group["figures"][0], groups[tuple(group["keys"])], days)
+
+
+@pytest.mark.parametrize("by", ["unit", "unit_subtree", "source_type,accountable_leader", "month,state"])
+@pytest.mark.parametrize("past", [False, True])
+async def test_shares_come_to_the_same_total_however_they_are_grouped(lived: Lived, by: str, *, past: bool) -> None:
+    moment = (settled_now() - timedelta(days=200)).isoformat().replace("+00:00", "Z")
+    asked = {"metric": "closure_rate_shared,closed"} | ({"as_of": moment} if past else {})
+    alone = await _ask(lived, "whole tree", "/v1/statistics", **asked)
+    grouped = await _ask(lived, "whole tree", "/v1/statistics", group_by=by, **asked)
+    halves = [
+        [(figure["numerator"], figure["denominator"]) for figure in found["totals"]] for found in (alone, grouped)
+    ]
+    assert halves[0] == halves[1]
+    assert halves[0][0][0] > halves[0][1][0] > 0
 
 
 def _counts(items: list[Item], metric: str, days: Days) -> bool:
