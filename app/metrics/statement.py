@@ -27,6 +27,7 @@ SEALED: Final = Sealed("@roles@::text[]", "@units@::uuid[]", "@persons@::uuid[]"
 TERMS: Final = Terms("@day@::date", "@period@::date[]")
 _AT: Final = "@at@::timestamptz"
 _PARAMETER: Final = re.compile(r"@(\w+)@")
+_HALF: Final = "uuid_hash({}) & 1 = @half@::int"
 MOST_CELLS: Final = 5000
 
 
@@ -71,7 +72,7 @@ class Domain:
         if not self.past:
             return "item i"
         # Asked of today's row, so that nothing is looked up of what is not counted.
-        only = ["uuid_hash(t.id) & 1 = @half@::int"] * self.half
+        only = [_HALF.format("t.id")] * self.half
         if self.masked and not self.masked_then:
             only.append(_hidden("t"))
         return f"{registered(_AT, written_since=self.since, only=' AND '.join(only) or 'true')} i"
@@ -98,8 +99,9 @@ class Domain:
     def shares(self) -> str:
         """The units that work on each item."""
         table, when = ("item_unit_span", then(_AT).when.format("s")) if self.past else ("item_unit", "")
+        half = f" AND {_HALF.format('s.item_id')}" * self.half
         return (
-            f"JOIN (SELECT DISTINCT s.item_id, s.unit_id FROM {table} s WHERE s.part <> 'source'{when}) share"
+            f"JOIN (SELECT DISTINCT s.item_id, s.unit_id FROM {table} s WHERE s.part <> 'source'{when}{half}) share"
             " ON share.item_id = i.id"
         )
 

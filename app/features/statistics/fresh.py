@@ -23,6 +23,7 @@ AHEAD: Final = 2.0
 Sooner for what takes long to make, so that the next answer is there before the last one may not be given any more.
 """
 MOST: Final = 256
+DEAR_AT_ONCE: Final = 2
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +51,13 @@ class _Entry:
 class Fresh:
     """A small memory of one process; `get` gives what was computed no longer than MAX_AGE ago, or than it `lasts`.
 
-    An answer's age counts from the moment its computation began, because that is the moment it is of.
+    An answer's age counts from the moment its computation began, because that is the moment it is of. `dear` is held by
+    computations that take several connections each, so that a few of them leave the pool to everybody else.
     """
 
     def __init__(self, time: Callable[[], float] = lambda: clock.now().timestamp()) -> None:
         self._time = time
+        self.dear = asyncio.Semaphore(DEAR_AT_ONCE)
         self._kept: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._coming: dict[Hashable, asyncio.Task[_Entry]] = {}
 

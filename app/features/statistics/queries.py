@@ -132,9 +132,9 @@ async def _of_all(db: Database, view: Viewpoint, ask: Asked) -> Counted:
     """Both halves of a past at once, because PostgreSQL looks one item after another up in one process; they are settled."""
 
     async def one(half: int) -> Counted:
-        domain = replace(view.domain, half=view.domain.past)
         async with db.snapshot() as reader:
-            return await count(reader, view, domain, ask, await moment(reader, view.past), half)
+            part = replace(view.domain, half=view.domain.past)
+            return await count(reader, view, part, ask, await moment(reader, view.past), half)
 
     if not view.domain.past:
         return await one(0)
@@ -157,8 +157,12 @@ async def _masked(db: Database, view: Viewpoint, ask: Asked) -> Counted:
 
 async def statistics(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, ask: Asked) -> schemas.Statistics:
     """Counted once for all who see the same; what is masked, for each caller's access, whose mark is `stamp`."""
-    found: Counted = await remembered(db, fresh, view, lambda: _counted(db, view, ask), "statistics", ask)
-    masked: Counted = await fresh.get(view.key("statistics", ask, stamp), lambda: _masked(db, view, ask))
+    found: Counted
+    masked: Counted
+    found, masked = await asyncio.gather(
+        remembered(db, fresh, view, lambda: _counted(db, view, ask), "statistics", ask),
+        fresh.get(view.key("statistics", ask, stamp), lambda: _masked(db, view, ask)),
+    )
     frame = Frame(found.as_of, view.past, found.period, view.filters)
     groups = [_cross(frame, ask, found, masked, keys) for keys in _order(found)]
     return schemas.Statistics(

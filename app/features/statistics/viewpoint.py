@@ -117,9 +117,16 @@ async def remembered(
     db: Database, fresh: Fresh, view: Viewpoint, make: Callable[[], Awaitable[Any]], *key: Hashable
 ) -> Any:
     """What is counted without a look at masks; of a settled moment only another tree of units could make it another."""
-    if view.past is None or not view.domain.settled:
+    if view.past is None:
         return await fresh.get(view.key(*key), make)
-    return await fresh.get(view.key(*key, await db.fetchval(TREE)), make, SETTLED_LASTS)
+
+    async def made() -> Any:
+        async with fresh.dear:
+            return await make()
+
+    if not view.domain.settled:
+        return await fresh.get(view.key(*key), made)
+    return await fresh.get(view.key(*key, await db.fetchval(TREE)), made, SETTLED_LASTS)
 
 
 def month_of(as_of: datetime) -> Period:

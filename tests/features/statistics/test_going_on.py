@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ from uuid import uuid4
 from fastapi import FastAPI
 
 from app.core import clock
-from app.features.statistics.fresh import MAX_AGE, Fresh
+from app.features.statistics.fresh import DEAR_AT_ONCE, MAX_AGE, Fresh
 from app.features.statistics.schemas import CountedOver
 from app.features.statistics.sums import Sums, base_of, sums_now, sums_of
 from app.features.statistics.viewpoint import SETTLED_LASTS, Viewpoint, moment, remembered
@@ -99,6 +100,22 @@ async def test_what_a_settled_moment_came_to_is_counted_once_for_a_tree_of_units
     assert await remembered(world.db, fresh, past, make, "k") == 6
     elapsed += SETTLED_LASTS
     assert await remembered(world.db, fresh, past, make, "k") == 7
+
+
+async def test_few_moments_of_the_past_are_counted_at_once(fresh_app: FastAPI) -> None:
+    view, at_once, most = _view(), 0, 0
+
+    async def make() -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.01)
+        at_once -= 1
+
+    fresh, now = Fresh(), clock.now()
+    moments = [replace(view, past=now - timedelta(days=days)) for days in range(1, 7)]
+    await asyncio.gather(*(remembered(fresh_app.state.db, fresh, past, make, past.past) for past in moments))
+    assert most == DEAR_AT_ONCE
 
 
 async def test_what_looks_beside_the_versions_is_always_counted_anew(fresh_app: FastAPI) -> None:
