@@ -88,7 +88,7 @@ def _along_days(where: str, order: str, states: str) -> str:
     # In the order of days and no more: else the index of days and items, which cannot jump, would seem to save a sort.
     begun = (
         f"SELECT w.due_sort, w.item_id, w.valid_from, w.state FROM item_version w WHERE w.valid_from <= {_AT} AND {where}"
-        f" ORDER BY w.due_sort DESC LIMIT {_ALL}"
+        f" ORDER BY {order.partition(',')[0]} LIMIT {_ALL}"
     )
     last = f"SELECT DISTINCT ON (w.due_sort, w.item_id) w.* FROM ({begun}) w ORDER BY {order}, w.valid_from DESC LIMIT {_ALL}"
     in_state = f" CROSS JOIN LATERAL (SELECT WHERE w.state = ANY({states}::text[]) OFFSET 0) in_state" if states else ""
@@ -119,7 +119,7 @@ def _walked(filters: tuple[str, ...], sort: str, keyset: str) -> Found:
     states = f"${_FIRST + filters.index('state')}" if "state" in filters else ""
     if walk.table == "item":
         return Found(_along_items(walk.column, where, order, states), f"w.{walk.column}", "w.id")
-    if sort == "due_on" and direction == "DESC":
+    if sort == "due_on" and (direction == "DESC" or states):
         return Found(_along_days(where, order, states), "w.due_sort", "w.item_id")
     return Found(_along_versions(where, order), f"v.{walk.column}")
 
