@@ -87,9 +87,10 @@ async def test_a_page_walks_the_index_of_its_order(
     past_book: Book, caller: str, order: tuple[str, str], states: str
 ) -> None:
     page = page_of(await plan_of(past_book, caller, *order, FILTERS[states]))
+    index = "ix_item_version_due_day" if order[0] == "due_on" and FILTERS[states] else INDEXES[order]
     limit = next(node for node in nodes(page) if node["Node Type"] == "Limit")
     found = list(path(limit))
-    assert INDEXES[order] in [node.get("Index Name") for node in found]
+    assert index in [node.get("Index Name") for node in found]
     assert not [node for node in found if node["Node Type"] == "Sort"]
     assert not [node for node in found if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "item_version"]
 
