@@ -39,20 +39,22 @@ def onward(moved: str, *, retitled: bool) -> str:
 
 
 _OF_VERSIONS: Final = "item_version v LEFT JOIN item t ON t.id = v.item_id"
-# One version looked up for each item passed: the limit keeps the planner from joining and sorting all there are.
-_OF_ITEMS: Final = (
-    "item t CROSS JOIN LATERAL (SELECT * FROM item_version o WHERE o.item_id = t.id"
-    " AND o.valid_from <= {0} AND o.valid_to > {0} LIMIT 1) v"
-)
 
 
-def known(at: str, *, along_items: bool = False) -> str:
+def latest(at: str, item_id: str) -> str:
+    """The last version of an item that had begun at the instant `at`, by one probe; there need not be one."""
+    return (
+        f"(SELECT o.* FROM item_version o WHERE o.item_id = {item_id} AND o.valid_from <= {at}"  # noqa: S608 - constants
+        f" ORDER BY o.valid_from DESC LIMIT 1)"
+    )
+
+
+def known(at: str, source: str = _OF_VERSIONS, more: str = "") -> str:
     """What items were at the instant `at` (an expression), as rows that can stand where a list reads `item`.
 
-    `walk_registered`, `walk_number` and `walk_id` are columns of today's items alone, whose indexes give these orders
-    where the rows are found `along_items`; drafts deleted since are not among those.
+    `source` gives versions `v` and the items of today `t` they belong to, if there still are such; `more` are further
+    columns of it. Versions that were not in force are left out here.
     """
-    source = _OF_ITEMS.format(at) if along_items else _OF_VERSIONS
     return f"""(
   SELECT v.item_id AS id, v.version, v.state, v.cycle, v.ledger_id, v.source_type, v.category, v.severity,
     v.confidentiality, v.major_kind, v.mode, v.lead_unit_id, v.responsible_unit_id, v.accountable_leader_ids, v.due_on,
@@ -61,8 +63,7 @@ def known(at: str, *, along_items: bool = False) -> str:
     coalesce(v.registered_at, '{FAR_INSTANT.isoformat()}') AS registered_sort, v.valid_from AS updated_at,
     CASE WHEN v.registered_at IS NOT NULL THEN t.number END AS number, t.external_system, t.external_id,
     CASE WHEN t.id IS NULL THEN g.finder_person_id ELSE t.finder_person_id END AS finder_person_id,
-    CASE WHEN t.id IS NULL THEN g.finder_unit_id ELSE t.finder_unit_id END AS finder_unit_id,
-    t.registered_sort AS walk_registered, t.number_sort AS walk_number, t.id AS walk_id
+    CASE WHEN t.id IS NULL THEN g.finder_unit_id ELSE t.finder_unit_id END AS finder_unit_id{more}
   FROM {source} LEFT JOIN item_gone g ON g.item_id = v.item_id
   WHERE v.valid_from <= {at} AND v.valid_to > {at}
 )"""  # noqa: S608 - constants

@@ -100,7 +100,7 @@ class Item(SQLModel, table=True):
         Index("ix_item_due", "due_sort", "id", postgresql_include=["state", "reach"]),
         Index("ix_item_updated", "updated_at", "id", postgresql_include=["state", "reach"]),
         Index("ix_item_registered", "registered_sort", "id", postgresql_include=["state", "reach"]),
-        Index("ix_item_number", "number_sort", "id", postgresql_include=["state", "reach"]),
+        Index("ix_item_number", "number_sort", "id", postgresql_include=["state", "reach", "registered_sort"]),
         Index("ix_item_state_due", "state", "due_sort", "id", postgresql_include=["reach"]),
         Index("ix_item_state_updated", "state", "updated_at", "id", postgresql_include=["reach"]),
         Index("ix_item_ledger_state", "ledger_id", "state", "updated_at", "id"),

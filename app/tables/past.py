@@ -12,9 +12,13 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Int
 from sqlmodel import Field, SQLModel
 
 from app.tables.base import day, instant, integer, line, uuid_, uuids
+from app.tables.item import FAR
 
 FILLFACTOR = {"postgresql_with": {"fillfactor": "90"}}
 """Room for the one update a row ever gets, so that ending it touches no index."""
+
+
+DATED = f"due_sort < '{FAR}'"
 
 
 def _key(kind: Any) -> Any:
@@ -27,11 +31,19 @@ class ItemVersion(SQLModel, table=True):
     __tablename__ = "item_version"
     __table_args__ = (
         CheckConstraint("valid_to > valid_from", name="valid"),
-        Index("ix_item_version_due", "due_sort", "item_id"),
+        Index("ix_item_version_due", "due_sort", "item_id", postgresql_where=DATED),
+        Index(
+            "ix_item_version_due_day",
+            "due_sort",
+            "valid_from",
+            postgresql_include=["item_id", "state"],
+            postgresql_where=DATED,
+        ),
+        Index("ix_item_version_undated", "item_id", "valid_from", postgresql_where=f"due_sort = '{FAR}'"),
         Index("ix_item_version_from", "valid_from", "item_id"),
         Index("ix_item_version_when", "item_id", "valid_from", postgresql_include=["state"]),
         Index("ix_item_version_again", "item_id", "cycle", "version", postgresql_where="cycle > 1"),
-        Index("ix_item_version_unregistered", "item_id", postgresql_where="registered_at IS NULL"),
+        Index("ix_item_version_unregistered", "item_id", "valid_from", postgresql_where="registered_at IS NULL"),
         FILLFACTOR,
     )
     item_id: UUID = Field(sa_column=_key(Uuid))

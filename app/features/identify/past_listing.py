@@ -3,6 +3,7 @@
 The rows that were in force stand where the list of today reads `item`, so filters and the JSON are the same texts.
 Lists sorted by due date or change walk the versions along an index; those by registration or number walk today's items
 along theirs and look up each one's version. What had no value to sort by is a walk of its own, in either direction.
+Whoever sees little gets the page from all of that instead.
 """
 
 # ruff: noqa: S608 - SQL here is put together from constants of this module; values are always parameters
@@ -12,24 +13,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.access.authenticate import ACTOR_CTE
 from app.access.reach import READS_ALL
-from app.access.scope import CTE, CTE_SEALED, Shape, predicate, then
+from app.access.scope import CTE, CTE_SEALED, Shape, predicate, sources, then
 from app.core.clock import beijing_date
 from app.features.identify.listing import SORTS, Query, condition, rows_sql
 from app.lifecycle.filters import filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql, overdue_days_sql
-from app.lifecycle.past import TITLE, UNMASKED, known
+from app.lifecycle.past import TITLE, UNMASKED, known, latest
 from app.lifecycle.summaries import summary
 
 _AT: Final = "$6::timestamptz"
 _DAY: Final = "$7::date"
 _FIRST: Final = 8
 _THEN: Final = then(_AT)
-_SOURCE: Final = f"{known(_AT)} i"
-_ALONG_ITEMS: Final = f"{known(_AT, along_items=True)} i"
 _LIGHT: Final = light_sql(_DAY, GREY_BY_STATE)
 _LATE: Final = overdue_days_sql(_DAY)
 _FILTERS: Final = filters_then(_DAY, _AT, CTE_SEALED)
@@ -38,27 +37,127 @@ _SHOWN: Final = summary("CASE WHEN i.unmasked THEN nullif(i.title, '') END", _LI
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Columns to walk along, and what tells rows that have a value to sort by from those that have none."""
+    """The table `w` whose index gives an order, by a column and the item's id; `only` is what is wanted of it.
 
+    `sort` is the value where no table is walked; `having` and `without` tell the rows of a list that have one from those
+    that have none.
+    """
+
+    table: str
     column: str
     id: str
+    sort: str
+    only: str = "true"
     having: str = "true"
     without: str = ""
-    along_items: bool = False
 
 
-_DUE_NONE: Final = f"'{SORTS['due_on'].literal}'"
-_NUMBER_NONE: Final = f"'{SORTS['number'].literal}'"
-# What was registered later is passed over by today's row alone, without looking for a version of then.
-_REGISTERED: Final = f"i.registered_at IS NOT NULL AND i.walk_registered <= {_AT}"
-_UNREGISTERED: Final = "i.registered_at IS NULL"
-_NUMBERED: Final = f"{_REGISTERED} AND i.walk_number < {_NUMBER_NONE}"
+_DUE: Final = (f"i.due_sort < '{SORTS['due_on'].literal}'", f"i.due_sort = '{SORTS['due_on'].literal}'")
+_REGISTERED: Final = ("i.registered_at IS NOT NULL", "i.registered_at IS NULL")
+_NUMBERED: Final = f"w.number_sort < '{SORTS['number'].literal}'"
 WALKS: Final = {
-    "due_on": Walk("due_sort", "id", f"i.due_sort < {_DUE_NONE}", f"i.due_sort = {_DUE_NONE}"),
-    "updated_at": Walk("updated_at", "id"),
-    "registered_at": Walk("walk_registered", "walk_id", _REGISTERED, _UNREGISTERED, along_items=True),
-    "number": Walk("walk_number", "walk_id", _NUMBERED, _UNREGISTERED, along_items=True),
+    "due_on": Walk("item_version", "due_sort", "item_id", "v.due_sort", _DUE[0].replace("i.", "w."), *_DUE),
+    "updated_at": Walk("item_version", "valid_from", "item_id", "v.valid_from"),
+    "registered_at": Walk("item", "registered_sort", "id", "t.registered_sort", "true", *_REGISTERED),
+    "number": Walk("item", "number_sort", "id", "t.number_sort", _NUMBERED, *_REGISTERED),
 }
+_ALL: Final = 2**31
+"""A limit beyond all tables: what is planned with one may begin with a row instead of sorting everything."""
+_ITEM: Final = "LEFT JOIN item t ON t.id = v.item_id"
+
+
+class Found(NamedTuple):
+    """Versions `v` and their items `t`, in the order of the expressions `sort` and `id`."""
+
+    source: str
+    sort: str
+    id: str = "v.item_id"
+
+
+def _along_versions(where: str, order: str) -> str:
+    in_force = f"w.valid_from <= {_AT} AND w.valid_to > {_AT}"
+    return f"(SELECT w.* FROM item_version w WHERE {in_force} AND {where} ORDER BY {order} LIMIT {_ALL}) v {_ITEM}"
+
+
+def _along_days(where: str, order: str, states: str) -> str:
+    """Latest due first would pass all that later months wrote, had the index no way to jump over it, a day at a time.
+
+    Of the versions that keep an item's due date, the last that had begun is looked at if it is in the `states` asked for,
+    all else in the index alone.
+    """
+    # In the order of days and no more: else the index of days and items, which cannot jump, would seem to save a sort.
+    begun = (
+        f"SELECT w.due_sort, w.item_id, w.valid_from, w.state FROM item_version w WHERE w.valid_from <= {_AT} AND {where}"
+        f" ORDER BY {order.partition(',')[0]} LIMIT {_ALL}"
+    )
+    last = f"SELECT DISTINCT ON (w.due_sort, w.item_id) w.* FROM ({begun}) w ORDER BY {order}, w.valid_from DESC LIMIT {_ALL}"
+    in_state = f" CROSS JOIN LATERAL (SELECT WHERE w.state = ANY({states}::text[]) OFFSET 0) in_state" if states else ""
+    version = "SELECT o.* FROM item_version o WHERE o.item_id = w.item_id AND o.valid_from = w.valid_from LIMIT 1"
+    return f"({last}) w{in_state} CROSS JOIN LATERAL ({version}) v {_ITEM}"
+
+
+def _along_items(column: str, where: str, order: str, states: str) -> str:
+    """What was registered later is passed over in the index alone, and other `states` than those asked for nearly so."""
+    there = f"w.registered_sort <= {_AT} AND {where} ORDER BY {order} LIMIT {_ALL}"
+    state = f"(SELECT o.state FROM {latest(_AT, 'w.id')} o) = ANY({states}::text[])"
+    in_state = f" CROSS JOIN LATERAL (SELECT WHERE {state} OFFSET 0) in_state" if states else ""
+    return (
+        f"(SELECT w.id, w.{column} FROM item w WHERE {there}) w{in_state}"
+        f" CROSS JOIN LATERAL {latest(_AT, 'w.id')} v JOIN item t ON t.id = w.id"
+    )
+
+
+def _walked(filters: tuple[str, ...], sort: str, keyset: str) -> Found:
+    walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
+    direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")
+    onward, last = keyset.endswith("+"), _FIRST + len(filters)
+    if keyset.startswith("tail"):
+        where = walk.without.replace("i.", "w.") + f" AND w.item_id {sign} ${last}::uuid" * onward
+        return Found(_along_versions(where, f"w.item_id {direction}"), f"'{none}'::{kind}")
+    where = walk.only + f" AND (w.{walk.column}, w.{walk.id}) {sign} (${last}::{kind}, ${last + 1}::uuid)" * onward
+    order = f"w.{walk.column} {direction}, w.{walk.id} {direction}"
+    states = f"${_FIRST + filters.index('state')}" if "state" in filters else ""
+    if walk.table == "item":
+        return Found(_along_items(walk.column, where, order, states), f"w.{walk.column}", "w.id")
+    if sort == "due_on" and (direction == "DESC" or states):
+        return Found(_along_days(where, order, states), "w.due_sort", "w.item_id")
+    return Found(_along_versions(where, order), f"v.{walk.column}")
+
+
+_SEEN: Final = f"""unnest(ARRAY({" UNION ".join(sources(CTE, _THEN))})) AS w(id)
+  CROSS JOIN LATERAL {latest(_AT, "w.id")} v {_ITEM}"""
+
+
+def _from_seen(filters: tuple[str, ...], sort: str, keyset: str) -> tuple[Found, list[str]]:
+    """All that the caller sees, and what leaves out of it what was given already."""
+    kind, last = SORTS[sort].kind, _FIRST + len(filters)
+    sign = ">" if "asc" in keyset else "<"
+    if keyset.startswith("tail"):
+        onward = [f"i.walk_id {sign} ${last}::uuid"] * keyset.endswith("+")
+        return Found(_SEEN, f"'{SORTS[sort].literal}'::{kind}"), onward
+    onward = [f"(i.sort, i.walk_id) {sign} (${last}::{kind}, ${last + 1}::uuid)"] * keyset.endswith("+")
+    return Found(_SEEN, WALKS[sort].sort), onward
+
+
+def _listed(shape: Shape, filters: tuple[str, ...], tests: Sequence[str], sort: str, keyset: str) -> str:
+    """Rows of then in order, as many as the page has and one more.
+
+    What is tested of a row stands beside it, where it is asked of one row and not prepared for all of them.
+    """
+    walk, direction = WALKS[sort], "ASC" if "asc" in keyset else "DESC"
+    if shape is Shape.FEW:
+        found, more = _from_seen(filters, sort, keyset)
+    else:
+        found, more = _walked(filters, sort, keyset), []
+    tail = keyset.startswith("tail")
+    visible = predicate(Shape.WHOLE if shape is Shape.FEW else shape, "i", CTE, _THEN)
+    where = " AND ".join([walk.without if tail else walk.having, *more, *tests, visible])
+    rows = known(_AT, found.source, f", {found.sort} AS sort, {found.id} AS walk_id")
+    order = f"i.walk_id {direction}" if tail else f"i.sort {direction}, i.walk_id {direction}"
+    return (
+        f"SELECT i.* FROM {rows} i CROSS JOIN LATERAL (SELECT WHERE {where} OFFSET 0) tested"
+        f" WHERE {READS_ALL if shape is Shape.WHOLE else 'true'} ORDER BY {order} LIMIT $5 + 1"
+    )
 
 
 @lru_cache(maxsize=512)
@@ -68,30 +167,15 @@ def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, 
     Parameters: $1..$4 the credential, $5 the limit, $6 the instant, $7 its Beijing day, then the filters, then the last
     row's sort value and id (in the tail its id alone).
     """
-    walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
-    where = [predicate(shape, "i", CTE, _THEN), *([READS_ALL] if shape is Shape.WHOLE else [])]
-    where += [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
-    base = " AND ".join(where)
-    last = _FIRST + len(filters)
-    direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")
-    source = _SOURCE
-    if keyset.startswith("tail"):
-        where.append(walk.without)
-        onward, order, value = f"i.id {sign} ${last}::uuid", f"i.id {direction}", f"'{none}'::{kind}"
-    else:
-        where.append(walk.having)
-        source = _ALONG_ITEMS if walk.along_items else _SOURCE
-        value = f"i.{walk.column}"
-        onward = f"({value}, i.{walk.id}) {sign} (${last}::{kind}, ${last + 1}::uuid)"
-        order = f"{value} {direction}, i.{walk.id} {direction}"
-    where += [onward] * keyset.endswith("+")
+    tests = [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
+    listed = _listed(shape, filters, tests, sort, keyset)
     page = (
         f"page AS MATERIALIZED (SELECT i.*, {TITLE} AS title, {UNMASKED} AS unmasked, row_number() OVER () AS place"
-        f" FROM (SELECT i.*, {value} AS sort FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT $5 + 1) i)"
+        f" FROM ({listed}) i)"
     )
-    counted = (
-        f"(SELECT count(*)::int FROM (SELECT FROM {_SOURCE} WHERE {base} LIMIT 10001) c)" if total else "NULL::int"
-    )
+    tests += [predicate(shape, "i", CTE, _THEN), *([READS_ALL] if shape is Shape.WHOLE else [])]
+    every = f"SELECT FROM {known(_AT)} i WHERE {' AND '.join(tests)} LIMIT 10001"
+    counted = f"(SELECT count(*)::int FROM ({every}) c)" if total else "NULL::int"
     return f"{ACTOR_CTE}, {page} {rows_sql(_SHOWN, '', f'{counted} AS total, clock_timestamp() AS db_now')}"
 
 
