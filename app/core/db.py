@@ -184,7 +184,7 @@ class Database:
             command_timeout=limit,
             statement_cache_size=512 if prepared else 0,
             max_inactive_connection_lifetime=300,
-            server_settings={"application_name": "rectify", "jit": "off"} if prepared else {},
+            server_settings={"application_name": "rectify"} | ({"jit": "off"} if prepared else {}),
         )
         return cls(pool)
 

@@ -32,6 +32,8 @@ from tests.support.journal import Journal
 from tests.support.load import Client, Stock
 from tests.support.service import running, settings_for
 
+ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+"""A pooler keeps a connection for a while after whoever used it has gone."""
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'rectify'"
 
 
@@ -55,6 +57,7 @@ class Prepared:
 
     async def copy(self, *changes: str) -> Clone:
         """Another one just like it; `changes` are statements of its superuser."""
+        await execute(self.server.superuser("postgres"), ALONE.format(self.name))
         found = await asyncio.to_thread(clone, self.server, self.name)
         for change in changes:
             await execute(found.superuser_url, change.format(database=found.name))

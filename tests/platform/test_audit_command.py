@@ -47,7 +47,8 @@ async def world(fresh_app: FastAPI) -> Sealed:
 
 async def run(world: Sealed, *arguments: str | Path, **more: str) -> CompletedProcess[str]:
     settings = world.app.state.settings
-    more = {"DATABASE_URL": settings.database_url.get_secret_value(), **more}
+    prepared = "on" if settings.prepared else "off"
+    more = {"DATABASE_URL": settings.database_url.get_secret_value(), "RECTIFY_PREPARED": prepared, **more}
     return await asyncio.to_thread(rectify, settings.var, *map(str, arguments), **more)
 
 

@@ -157,7 +157,7 @@ async def test_a_program_reports_progress_but_sets_no_percentage(desk: Desk) -> 
         ("progress", REPORT | {"content": "内容属秘密★5年"}, "classified_text"),
         ("outcomes", {"kind": "recovered_funds", "name": "退款"}, "amount_missing"),
         ("outcomes", {"kind": "recovered_funds", "name": "退款", "amount_fen": -1}, "greater_than_equal"),
-        ("outcomes", {"kind": "recovered_funds", "name": "退款", "amount_fen": 1.5}, "int_from_float"),
+        ("outcomes", {"kind": "recovered_funds", "name": "退款", "amount_fen": 1.5}, "int_type"),
         ("outcomes", INSTITUTION | {"amount_fen": 5}, "amount_misplaced"),
         ("outcomes", {"kind": "physical", "name": "护栏", "quantity": 3}, "quantity_incomplete"),
     ],
