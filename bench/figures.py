@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -37,7 +39,11 @@ class Figures:
     def rows(self) -> list[Row]:
         environment = {**os.environ, "DATABASE_URL": self.url, "RECTIFY_VAR": str(self.var)}
         with load.serving("product", environment) as (self.port, _):
-            return [*self._boards(), *self._statistics()]
+            found = []
+            for row in chain(self._boards(), self._statistics()):
+                found.append(row)
+                print(f"{row.name}: {row.measured:.2f}", file=sys.stderr, flush=True)  # it takes a quarter of an hour
+            return found
 
     def _boards(self) -> Iterator[Row]:
         for sees in self.world.organisation.callers:

@@ -17,7 +17,7 @@ from app.core import clock
 
 MAX_AGE: Final = 5.0
 """Seconds after which an answer is never given again."""
-AHEAD: Final = 2.0
+AHEAD: Final = 3.5
 """Seconds after which whoever asks is still answered at once, while the next answer is being made.
 
 Sooner for what takes long to make, so that the next answer is there before the last one may not be given any more.
