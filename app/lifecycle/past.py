@@ -81,21 +81,20 @@ _OF_ROW: Final = (
 )
 
 
-def registered(at: str, *, written_since: bool = False, only: str = "true") -> str:
+def registered(at: str, *, only: str = "true", same: str = "true") -> str:
     """As `known`, for what had been registered by then, which nothing takes back and which is never deleted.
 
     An item that was not written since is its own row; of the others the version in force is looked up. So the cost is
     that of the items there were and of what has happened to them since, not of all that ever happened.
-    With `written_since` those others alone; with `only`, a condition on today's `item t`, what passes it.
+    `only` is a condition on today's `item t`, and `same` a further one on those that are their own row.
     """
     row = ", ".join(f"t.{name}" for name in _SAME_AS_ROW)
     version = ", ".join(f"(t.v).{name}" for name in _SAME_AS_ROW)
-    untouched = f"""SELECT t.id, {row}, t.updated_at, t.{_OF_ROW}
-  FROM item t WHERE t.registered_at <= {at} AND t.updated_at <= {at} AND {only}
-  UNION ALL"""  # noqa: S608 - constants
     # A row looked up as one value: a join would be planned as a scan of all versions, or not be shared by workers.
     return f"""(
-  {"" if written_since else untouched}
+  SELECT t.id, {row}, t.updated_at, t.{_OF_ROW}
+  FROM item t WHERE t.registered_at <= {at} AND t.updated_at <= {at} AND {only} AND {same}
+  UNION ALL
   SELECT t.id, {version}, (t.v).valid_from AS updated_at, t.{_OF_ROW}
   FROM (SELECT t.*, (SELECT o FROM item_version o WHERE o.item_id = t.id AND o.valid_from <= {at}
       ORDER BY o.valid_from DESC LIMIT 1) AS v

@@ -5,8 +5,9 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from app.metrics.definitions import BY_CODE, Basis, Counting, Metric, Part
 from app.metrics.grouping import By, Grouping
@@ -14,6 +15,8 @@ from app.metrics.sets import Terms
 
 ITEMS: Final = "/v1/items"
 Period = tuple[date, date]
+_quoted: Final = lru_cache(maxsize=4096)(quote_plus)
+"""The addresses of one board hold the same few words over and over."""
 
 
 class NamedSet(NamedTuple):
@@ -64,7 +67,7 @@ def address(
         query |= {"period_from": period[0].isoformat(), "period_to": period[1].isoformat()}
     if as_of is not None:
         query["as_of"] = as_of.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return f"{ITEMS}?{urlencode(query)}"
+    return f"{ITEMS}?{'&'.join(f'{_quoted(name)}={_quoted(value)}' for name, value in query.items())}"
 
 
 def narrowed(

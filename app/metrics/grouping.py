@@ -41,9 +41,10 @@ class Names(LabelledEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """`key` is an expression over `i` and `join`; `filter` gives one group's items, `within` narrows keys by a filter.
+    """`key` is an expression over `i`, of which an item has one; `filter` gives one group's items.
 
-    `share` and `share_filter` stand in where the grain is the unit's share.
+    Where an item is in several groups, `join` leads from the key, which stands in it for {0}, to `each` of them, and
+    `within` narrows those by a filter. `share` and `share_filter` stand in where the grain is the unit's share.
     """
 
     by: By
@@ -51,16 +52,15 @@ class Grouping:
     filter: str
     names: Names
     join: str = ""
+    each: str = ""
     without: str | None = None
     within: tuple[str, str] | None = None
     share: str | None = None
     share_filter: str | None = None
 
 
-_ABOVE: Final = (
-    "LEFT JOIN unit lu ON lu.id = i.lead_unit_id LEFT JOIN LATERAL unnest(lu.ancestors) AS above(unit_id) ON true"
-)
-_LEADERS: Final = "LEFT JOIN LATERAL unnest(i.accountable_leader_ids) AS led(person_id) ON true"
+_ABOVE: Final = "LEFT JOIN unit lu ON lu.id = {0} LEFT JOIN LATERAL unnest(lu.ancestors) AS above(unit_id) ON true"
+_LEADERS: Final = "LEFT JOIN LATERAL unnest({0}) AS led(person_id) ON true"
 _KEY_WITHIN: Final = "(SELECT k.ancestors && {0}::uuid[] FROM unit k WHERE k.id = above.unit_id)"
 
 GROUPINGS: Final[dict[By, Grouping]] = {
@@ -71,15 +71,16 @@ GROUPINGS: Final[dict[By, Grouping]] = {
             share="share.unit_id", share_filter="working_unit_id",
         ),
         Grouping(
-            By.UNIT_SUBTREE, "above.unit_id", "lead_unit_within", Names.UNIT, _ABOVE, "lead_unit_id",
-            ("lead_unit_within", _KEY_WITHIN),
+            By.UNIT_SUBTREE, "i.lead_unit_id", "lead_unit_within", Names.UNIT, _ABOVE, "above.unit_id",
+            "lead_unit_id", ("lead_unit_within", _KEY_WITHIN),
         ),
         Grouping(By.SOURCE_TYPE, "i.source_type", "source_type", Names.SOURCE_TYPE),
         Grouping(By.CATEGORY, "i.category", "category", Names.CATEGORY, without="category"),
         Grouping(By.LEDGER, "i.ledger_id", "ledger_id", Names.LEDGER),
         Grouping(
-            By.ACCOUNTABLE_LEADER, "led.person_id", "accountable_leader_id", Names.PERSON, _LEADERS,
-            "accountable_leader_id", ("accountable_leader_id", "led.person_id = ANY({0}::uuid[])"),
+            By.ACCOUNTABLE_LEADER, "i.accountable_leader_ids", "accountable_leader_id", Names.PERSON, _LEADERS,
+            "led.person_id", "accountable_leader_id",
+            ("accountable_leader_id", "led.person_id = ANY({0}::uuid[])"),
         ),
         Grouping(
             By.MONTH, f"to_char(i.registered_at AT TIME ZONE {BEIJING}, 'YYYY-MM')", "registered_on", Names.ITSELF

@@ -36,3 +36,9 @@ def suppressed(numerator: Cell, denominator: Cell | None) -> bool:
         return False
     rest, masked_rest = denominator.items - numerator.items, denominator.masked - numerator.masked
     return _few(denominator.items, denominator.masked) or _few(rest, masked_rest)
+
+
+def may_hide(numerator: int, denominator: int | None) -> bool:
+    """Whether masked ones could make `suppressed` withhold a figure of so many items: else they need not be counted."""
+    few = 0 < numerator < FEW
+    return few or (denominator is not None and 0 < denominator < numerator + FEW)

@@ -26,6 +26,7 @@ KNOWN: Final = Known("@reading@::uuid[]", "@offices@::uuid[]", "@desks@::uuid[]"
 SEALED: Final = Sealed("@roles@::text[]", "@units@::uuid[]", "@persons@::uuid[]", "@unsealed@::bool")
 TERMS: Final = Terms("@day@::date", "@period@::date[]")
 _AT: Final = "@at@::timestamptz"
+_SINCE: Final = "@since@::timestamptz"
 _PARAMETER: Final = re.compile(r"@(\w+)@")
 _HALF: Final = "uuid_hash({}) & 1 = @half@::int"
 MOST_CELLS: Final = 5000
@@ -43,8 +44,7 @@ class Domain:
     """The items counted: today's or, where `past`, those known at an instant; seen by the caller and kept by filters.
 
     `masked` leaves those alone whose text the caller may not read today (`masked_then`: as they were themselves), `since` those
-    written after an instant, which for the past is the one they are known at; `tested` tests scope a row at a time,
-    and `half` is one of two halves of a past.
+    written after an instant; `tested` tests scope a row at a time, and `half` is one of two halves of a past.
     """
 
     filters: tuple[str, ...]
@@ -72,10 +72,11 @@ class Domain:
         if not self.past:
             return "item i"
         # Asked of today's row, so that nothing is looked up of what is not counted.
-        only = [_HALF.format("t.id")] * self.half
+        only = [_HALF.format("t.id")] * self.half + [f"t.updated_at > {_SINCE}"] * self.since
         if self.masked and not self.masked_then:
             only.append(_hidden("t"))
-        return f"{registered(_AT, written_since=self.since, only=' AND '.join(only) or 'true')} i"
+        same = _hidden("t") if self.masked and self.masked_then else "true"
+        return f"{registered(_AT, only=' AND '.join(only) or 'true', same=same)} i"
 
     @property
     def where(self) -> str:
@@ -86,7 +87,7 @@ class Domain:
             (counted_one if self.since or self.tested else counted)(
                 "i", KNOWN, whole_tree=self.whole_tree, sides=sides
             ),
-            "i.updated_at > @since@::timestamptz" if self.since and not self.past else "true",
+            f"i.updated_at > {_SINCE}" if self.since and not self.past else "true",
             *(conditions[name].format(f"@f{place}@") for place, name in enumerate(self.filters)),
         ]
         if self.masked and self.masked_then:
@@ -133,27 +134,42 @@ def columns(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=1024)
-def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
-    """One row for each combination of keys `k0`, `k1`; without keys one row.
+def _by_key(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
+    """One row for each combination of keys `k0`, `k1` an item has; without keys one row.
 
     All metrics count shares or none does, because shares multiply the rows.
     """
     shares = any(metric.grain is Grain.UNIT_SHARE for metric in metrics)
     keys = [grouping.share if shares and grouping.share else grouping.key.format(light=LIGHT) for grouping in by]
-    joins = [domain.shares] * shares
-    joins += [grouping.join for grouping in by if grouping.join] + [metric.join for metric in metrics if metric.join]
-    narrowed = [
+    joins = [domain.shares] * shares + [metric.join for metric in metrics if metric.join]
+    chosen = [f"{key} AS k{place}" for place, key in enumerate(keys)]
+    counts = [f"{expression} AS {name}" for name, expression in columns(metrics)]
+    grouped = f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
+    return f"SELECT {', '.join(chosen + counts)} FROM {domain.source} {' '.join(joins)} WHERE {domain.where}{grouped}"
+
+
+@lru_cache(maxsize=1024)
+def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
+    """One row for each combination of keys `k0`, `k1`, and one of all, whose `whole` is true; without keys that row alone."""
+    inner = _by_key(domain, metrics, by)
+    if not by:
+        return inner
+    # What an item has several keys by is counted once by what gives them, and then added up to each: that are few rows.
+    keys = [grouping.each or f"c.k{place}" for place, grouping in enumerate(by)]
+    joins = " ".join(grouping.join.format(f"c.k{place}") for place, grouping in enumerate(by) if grouping.join)
+    within = [
         grouping.within[1].format(f"@f{domain.filters.index(grouping.within[0])}@")
         for grouping in by
         if grouping.within is not None and grouping.within[0] in domain.filters
     ]
-    where = " AND ".join([domain.where, *narrowed])
-    chosen = [f"{key} AS k{place}" for place, key in enumerate(keys)]
-    counts = [f"{expression} AS {name}" for name, expression in columns(metrics)]
-    grouped = f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
-    limit = f" LIMIT {MOST_CELLS + 1}" if keys else ""
-    return f"SELECT {', '.join(chosen + counts)} FROM {domain.source} {' '.join(joins)} WHERE {where}{grouped}{limit}"
+    sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name, _ in columns(metrics))
+    chosen = ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
+    groups = (
+        f"SELECT false AS whole, {chosen}, {sums} FROM c {joins}"
+        f" WHERE {' AND '.join(within) or 'true'} GROUP BY {', '.join(keys)} LIMIT {MOST_CELLS + 1}"
+    )
+    nothing = ", ".join("NULL" for _ in keys)
+    return f"WITH c AS MATERIALIZED ({inner}) ({groups}) UNION ALL SELECT true, {nothing}, {sums} FROM c"
 
 
 @lru_cache(maxsize=1024)
@@ -163,7 +179,7 @@ def tiles_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, .
     `place` is the number of the key a row belongs to, and one more than the last for the total.
     """
     keys = [f"k{place}" for place in range(len(by))]
-    inner = cells_sql(domain, metrics, by).rpartition(" LIMIT ")[0]
+    inner = _by_key(domain, metrics, by)
     names = [name for name, _ in columns(metrics)]
     place = "CASE " + " ".join(f"WHEN grouping({key}) = 0 THEN {place}" for place, key in enumerate(keys))
     sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in names)

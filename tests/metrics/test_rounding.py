@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.metrics.rounding import Cell, percent, suppressed
+from app.metrics.rounding import FEW, Cell, may_hide, percent, suppressed
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,17 @@ def test_few_with_a_masked_one_among_them_are_withheld(
     numerator: Cell, denominator: Cell | None, withheld: bool
 ) -> None:
     assert suppressed(numerator, denominator) is withheld
+
+
+_ITEMS = range(FEW + 4)
+
+
+@pytest.mark.parametrize("denominator", [None, *_ITEMS])
+@pytest.mark.parametrize("numerator", _ITEMS)
+def test_masked_ones_matter_exactly_where_some_number_of_them_would_withhold(
+    numerator: int, denominator: int | None
+) -> None:
+    """A numerator need not be part of its denominator: closings on the year's stock may be more."""
+    below = [None] if denominator is None else [_cell(denominator, masked) for masked in range(denominator + 1)]
+    ways = [(_cell(numerator, masked), cell) for masked in range(numerator + 1) for cell in below]
+    assert may_hide(numerator, denominator) is any(suppressed(*way) for way in ways)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,18 +17,20 @@ from app.features.statistics.fresh import Fresh, Made
 from app.features.statistics.names import names_of
 from app.features.statistics.overdue import overdue_items
 from app.features.statistics.schemas import Label, label
-from app.features.statistics.sums import (
+from app.features.statistics.sums import Sums, base_of, sums_at
+from app.features.statistics.tiles import (
     DUE,
     HEADLINES,
     LIT,
     MONTHS_SHOWN,
-    TABLED,
     TABLES,
     TILES,
-    Sums,
-    base_of,
-    sums_now,
-    sums_then,
+    counting,
+    lit,
+    masks_matter,
+    table,
+    tile,
+    total,
     week_of,
     year_back,
 )
@@ -68,22 +71,15 @@ class Counts:
 
 
 async def _counts(db: Database, fresh: Fresh, view: Viewpoint) -> Counts:
-    base = await base_of(db, fresh, view, view.domain)
-    then = None if view.past is None else await _then(db, view, view.past)
+    base = await base_of(db, fresh, view, view.domain, counting(view))
     async with db.snapshot() as reader:
         as_of = await moment(reader, view.past)
-        sums = then or await sums_now(reader, base, view, view.domain, as_of)
+        sums = await sums_at(reader, base, counting(view), view.domain, as_of)
         values = view.at(as_of, month_of(as_of))
         sql, args = bind(longest_overdue_sql(view.domain, BY_CODE["overdue_open"]), values)
         late = [row["id"] for row in await reader.fetch(sql, *args)]
-        names = {by: await names_of(reader, GROUPINGS[by], sums.table(by), view.past) for by in TABLES}
+        names = {by: await names_of(reader, GROUPINGS[by], table(sums, by), view.past) for by in TABLES}
     return Counts(as_of, sums, late, names)
-
-
-async def _then(db: Database, view: Viewpoint, past: datetime) -> Sums:
-    """Raises as_of_too_recent before anything is counted."""
-    await moment(db, past)
-    return await sums_then(db, view, past)
 
 
 def _outcomes(sums: Sums) -> list[schemas.OutcomeTotal]:
@@ -103,9 +99,9 @@ def _outcomes(sums: Sums) -> list[schemas.OutcomeTotal]:
 
 async def _masked(db: Database, fresh: Fresh, view: Viewpoint, stamp: str) -> Sums:
     domain = view.domain.only_masked()
-    base = await base_of(db, fresh, view, domain, stamp)
+    base = await base_of(db, fresh, view, domain, counting(view), stamp)
     async with db.snapshot() as reader:
-        return await sums_now(reader, base, view, domain, await moment(reader, view.past))
+        return await sums_at(reader, base, counting(view), domain, await moment(reader, view.past))
 
 
 async def _latest(db: Database, fresh: Fresh, view: Viewpoint, than: float) -> tuple[Counts, float]:
@@ -124,12 +120,17 @@ async def dashboard(db: Database, fresh: Fresh, view: Viewpoint, stamp: str) -> 
 
     async def tell() -> Made:
         counts, at = await _latest(db, fresh, view, fresh.made(key))
-        masked = await _masked(db, fresh, view, stamp)
+        masked = await _masked(db, fresh, view, stamp) if masks_matter(counts.sums) else Sums()
         rows = await overdue_items(db, view, counts.as_of, counts.overdue)
-        return Made(written(_put_together(view, counts, masked, rows)), at)
+        # Thousands of figures: in a thread, so that whoever asks meanwhile is answered between them.
+        return Made(await asyncio.to_thread(_told, view, counts, masked, rows), at)
 
     told: Written = await fresh.get(key, tell)
     return told
+
+
+def _told(view: Viewpoint, counts: Counts, masked: Sums, rows: list[ItemSummary]) -> Written:
+    return written(_put_together(view, counts, masked, rows))
 
 
 def _put_together(view: Viewpoint, counts: Counts, masked: Sums, rows: list[ItemSummary]) -> schemas.Dashboard:
@@ -142,7 +143,7 @@ def _put_together(view: Viewpoint, counts: Counts, masked: Sums, rows: list[Item
         scope=view.scope,
         filters=dict(view.filters),
         figures=[
-            *figures(frame, TILES, sums.total, masked.total),
+            *figures(frame, TILES, total(sums), total(masked)),
             *figures(frame, HEADLINES, sums.row("headline"), masked.row("headline")),
         ],
         lights=_lights(frame, sums, masked),
@@ -157,23 +158,22 @@ def _put_together(view: Viewpoint, counts: Counts, masked: Sums, rows: list[Item
 
 
 def _lights(frame: Frame, sums: Sums, masked: Sums) -> schemas.Lights:
-    name = f"n{TABLED.index(LIT)}"
     lamps = {}
     for lamp, light in _LAMPS.items():
-        total = sums.tile(By.LIGHT, light).get(name, 0)
-        cell = Cell(total, total, masked.tile(By.LIGHT, light).get(name, 0))
+        items, hidden = (lit(tile(each, By.LIGHT, light)) for each in (sums, masked))
+        cell = Cell(items, items, hidden)
         lamps[lamp] = counted(frame, LIT, frame.period, cell, {**frame.filters, "light": light.value})
     return schemas.Lights(**lamps)
 
 
 def _groups(frame: Frame, by: By, counts: Counts, masked: Sums) -> list[schemas.Group]:
     """The largest first, so that a board may cut the list anywhere."""
-    rows = sorted(counts.sums.table(by).items(), key=lambda pair: (-pair[1]["n0"], pair[0] or ""))
+    rows = sorted(table(counts.sums, by).items(), key=lambda pair: (-pair[1]["n0"], pair[0] or ""))
     return [
         schemas.Group(
             key=key,
             name=counts.names[by][key],
-            figures=figures(frame, TILES, row, masked.tile(by, key), narrowed(frame.filters, GROUPINGS[by], key)),
+            figures=figures(frame, TILES, row, tile(masked, by, key), narrowed(frame.filters, GROUPINGS[by], key)),
         )
         for key, row in rows
         if row["n0"] > 0

@@ -11,7 +11,7 @@ from app.features.statistics.schemas import Counted, Drill, Figure, Period, labe
 from app.metrics.definitions import Basis, Metric, Part
 from app.metrics.drill import Period as Days
 from app.metrics.drill import address
-from app.metrics.rounding import Cell, percent, suppressed
+from app.metrics.rounding import Cell, may_hide, percent, suppressed
 
 Row = Mapping[str, Any]
 NOTHING: Row = {}
@@ -46,6 +46,15 @@ def figures(
         denominator = _cell(metrics, place, Part.DENOMINATOR, row, masked)
         found.append(_figure(frame, metric, numerator, denominator, frame.filters if filters is None else filters))
     return found
+
+
+def may_withhold(metrics: Sequence[Metric], row: Row) -> bool:
+    """Whether a figure of the row is of so few items that it depends on the masked ones, which else nobody needs to count."""
+    for place in range(len(metrics)):
+        above, below = (_cell(metrics, place, part, row, NOTHING) for part in (Part.NUMERATOR, Part.DENOMINATOR))
+        if may_hide(0 if above is None else above.items, None if below is None else below.items):
+            return True
+    return False
 
 
 def _figure(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -11,9 +11,9 @@ from uuid import UUID
 from app.core import clock
 from app.core.db import Reader
 from app.core.errors import Fault, Problem, Text
-from app.features.statistics.figures import NOTHING, Frame, figures
+from app.features.statistics.figures import Frame, figures
 from app.features.statistics.names import names_of
-from app.features.statistics.queries import Asked, Counted, count, totals
+from app.features.statistics.queries import Asked, counting, totals
 from app.features.statistics.schemas import CountedOver, Figure, Label, Period
 from app.features.statistics.snapshot_schemas import (
     FrozenContent,
@@ -22,6 +22,7 @@ from app.features.statistics.snapshot_schemas import (
     FrozenUnit,
     SnapshotKind,
 )
+from app.features.statistics.sums import Part, Sums
 from app.features.statistics.viewpoint import Viewpoint
 from app.metrics.definitions import BY_CODE, METRICS, Basis, Metric, described
 from app.metrics.grouping import GROUPINGS, By
@@ -122,14 +123,15 @@ async def _tables(reader: Reader, unit_id: UUID, span: Span, by: By | None, *, r
         view = _view(unit_id, root=root, past=at)
         chosen = tuple(metric for metric in metrics if metric.basis is basis)
         ask = Asked(chosen, () if by is None else (by,), (span.first, span.last))
-        counted = await count(reader, view, view.domain, ask, at)
-        masked = await count(reader, view, view.domain.only_masked(), ask, at)
-        halves.append((Frame(at, at, (span.first, span.last), {}), chosen, counted, masked))
+        count, part = counting(view, ask), Part(view.domain, at, clock.beijing_date(at))
+        sums = await count(reader, part)
+        masked = await count(reader, replace(part, domain=view.domain.only_masked()))
+        halves.append((Frame(at, at, (span.first, span.last), {}), chosen, sums, masked))
     if by is None:
         told = [figure for half in halves for figure in totals(*half)]
         return [FrozenGroup(key=None, name=Label(zh="合计", en="Total"), figures=_told(told))]
     keys = sorted(
-        {row[0] for _, _, counted, _ in halves for rows in counted.groups.values() for row in rows},
+        {key[2][0] for _, _, sums, _ in halves for key in sums.rows if key[0] == "group"},
         key=lambda key: (key is None, key or ""),
     )
     names = await names_of(reader, GROUPINGS[by], keys, span.as_of)
@@ -140,16 +142,9 @@ async def _tables(reader: Reader, unit_id: UUID, span: Span, by: By | None, *, r
     return groups
 
 
-def _group(
-    frame: Frame, metrics: tuple[Metric, ...], counted: Counted, masked: Counted, key: str | None
-) -> list[Figure]:
+def _group(frame: Frame, metrics: tuple[Metric, ...], sums: Sums, masked: Sums, key: str | None) -> list[Figure]:
     return [
-        figures(
-            frame,
-            (metric,),
-            counted.groups.get(metric.code, {}).get((key,), NOTHING),
-            masked.groups.get(metric.code, {}).get((key,), NOTHING),
-        )[0]
+        figures(frame, (metric,), *(each.row("group", metric.code, (key,)) for each in (sums, masked)))[0]
         for metric in metrics
     ]
 

@@ -79,6 +79,11 @@ class Fresh:
             entry = await asyncio.shield(self._begin(key, make, MAX_AGE))
         return entry.value, entry.made
 
+    def kept(self, key: Hashable) -> Any:
+        """The last answer, however old; None where there is none."""
+        entry = self._kept.get(key)
+        return None if entry is None else entry.value
+
     def made(self, key: Hashable) -> float:
         """The moment the kept answer is of; long ago where there is none."""
         entry = self._kept.get(key)

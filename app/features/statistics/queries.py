@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Final
+from itertools import product
+from typing import Final
 
 from app.core import clock
 from app.core.db import Database, Reader
 from app.core.errors import Fault, Problem, Text
 from app.features.statistics import schemas
-from app.features.statistics.figures import NOTHING, Frame, Row, figures
+from app.features.statistics.figures import Frame, Row, figures, may_withhold
 from app.features.statistics.fresh import Fresh
 from app.features.statistics.names import names_of
 from app.features.statistics.schemas import Label
-from app.features.statistics.viewpoint import HALVES, Viewpoint, moment, month_of, remembered
+from app.features.statistics.sums import Count, Part, Sums, base_of, sums_at
+from app.features.statistics.viewpoint import Viewpoint, moment, remembered
 from app.metrics.definitions import BY_CODE, Grain, Metric
 from app.metrics.drill import Period, month_days, narrowed
 from app.metrics.grouping import GROUPINGS, By, Grouping
-from app.metrics.statement import MOST_CELLS, Domain, bind, cells_sql, columns
+from app.metrics.statement import MOST_CELLS, cells_sql
 
 Keys = tuple[str | None, ...]
 _BACKWARDS: Final = Text("period_from 不得晚于 period_to", "period_from must not be later than period_to")
@@ -35,6 +36,10 @@ class Asked:
     by: tuple[By, ...]
     period: Period | None
 
+    def within(self, day: date) -> Period:
+        """The month of the day where no period was asked for."""
+        return self.period or month_days(f"{day:%Y-%m}")
+
     @property
     def groupings(self) -> tuple[Grouping, ...]:
         return tuple(GROUPINGS[by] for by in self.by)
@@ -42,12 +47,11 @@ class Asked:
 
 @dataclass(slots=True)
 class Counted:
-    """Rows by their keys, for each of the asked metrics alone; without keys there is one row."""
+    """Rows by metric, of everything (`whole`) and of each combination of keys (`group`), as `counting` makes them."""
 
     as_of: datetime
     period: Period
-    totals: dict[str, Row] = field(default_factory=dict)
-    groups: dict[str, dict[Keys, Row]] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
     names: list[dict[str | None, Label]] = field(default_factory=list)
 
 
@@ -75,33 +79,26 @@ def _passes(metrics: Sequence[Metric]) -> list[tuple[Metric, ...]]:
     return [each for each in (others, shares) if each]
 
 
-async def count(reader: Reader, view: Viewpoint, domain: Domain, ask: Asked, as_of: datetime, half: int = 0) -> Counted:
-    """Raises too_many_groups."""
-    period = ask.period or month_of(as_of)
-    values = {**view.at(as_of, period), "half": half}
-    found = Counted(as_of, period)
-    # Where nothing has two keys, the groups come to the total, and a past need not be gone through twice.
-    parted = bool(ask.by) and not any(grouping.join for grouping in ask.groupings)
-    for metrics in _passes(ask.metrics):
-        rows: list[Row] = await _cells(reader, cells_sql(domain, metrics, ask.groupings), values) if ask.by else []
-        if parted:
-            total: Row = {name: sum(row[name] for row in rows) for name, _ in columns(metrics)}
-        else:
-            total = dict((await _cells(reader, cells_sql(domain, metrics, ()), values))[0])
-        found.totals |= {metric.code: _alone(total, place) for place, metric in enumerate(metrics)}
-        for row in rows:
-            keys = tuple(None if row[f"k{n}"] is None else str(row[f"k{n}"]) for n in range(len(ask.by)))
-            for place, metric in enumerate(metrics):
-                found.groups.setdefault(metric.code, {})[keys] = _alone(dict(row), place)
-    return found
+def counting(view: Viewpoint, ask: Asked) -> Count:
+    """Rows of each of the asked metrics alone. What it gives raises too_many_groups."""
+
+    async def count(reader: Reader, part: Part) -> Sums:
+        sums = Sums()
+        for metrics in _passes(ask.metrics):
+            rows = await part.rows(reader, view, cells_sql(part.domain, metrics, ask.groupings), ask.within(part.day))
+            _require_few(len(rows) - 1)
+            for row, (place, metric) in product(rows, enumerate(metrics)):
+                keys = tuple(None if row[f"k{n}"] is None else str(row[f"k{n}"]) for n in range(len(ask.by)))
+                whole = row.get("whole", True)
+                sums.add(_alone(row, place), *(("whole", metric.code) if whole else ("group", metric.code, keys)))
+        return sums
+
+    return count
 
 
-async def _cells(reader: Reader, text: str, values: Mapping[str, Any]) -> list[Any]:
-    sql, args = bind(text, values)
-    rows = await reader.fetch(sql, *args)
-    if len(rows) > MOST_CELLS:
+def _require_few(groups: int) -> None:
+    if groups > MOST_CELLS:
         raise Problem("too_many_groups")
-    return rows
 
 
 def _alone(row: Mapping[str, int], place: int) -> Row:
@@ -110,61 +107,42 @@ def _alone(row: Mapping[str, int], place: int) -> Row:
     return {names[name]: value for name, value in row.items() if name in names}
 
 
-def _together(first: Counted, second: Counted) -> Counted:
-    """The two halves of a past."""
-    both = replace(first, totals=dict(first.totals), groups={})
-    for code, total in second.totals.items():
-        both.totals[code] = _added(both.totals[code], total)
-    for code in {**first.groups, **second.groups}:
-        rows, others = first.groups.get(code, {}), second.groups.get(code, {})
-        keys = {**rows, **others}
-        both.groups[code] = {key: _added(rows.get(key, NOTHING), others.get(key, NOTHING)) for key in keys}
-        if len(both.groups[code]) > MOST_CELLS:
-            raise Problem("too_many_groups")
-    return both
-
-
-def _added(one: Row, other: Row) -> Row:
-    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
-
-
-async def _of_all(db: Database, view: Viewpoint, ask: Asked) -> Counted:
-    """Both halves of a past at once, because PostgreSQL looks one item after another up in one process; they are settled."""
-
-    async def one(half: int) -> Counted:
-        async with db.snapshot() as reader:
-            part = replace(view.domain, half=view.domain.past)
-            return await count(reader, view, part, ask, await moment(reader, view.past), half)
-
-    if not view.domain.past:
-        return await one(0)
-    return _together(*await asyncio.gather(*map(one, HALVES)))
-
-
-async def _counted(db: Database, view: Viewpoint, ask: Asked) -> Counted:
-    found = await _of_all(db, view, ask)
+async def _counted(db: Database, fresh: Fresh, view: Viewpoint, ask: Asked, *, paced: bool = False) -> Counted:
+    count = counting(view, ask)
+    base = await base_of(db, fresh, view, view.domain, count, "statistics", ask, paced=paced)
     async with db.snapshot() as reader:
-        keys = {keys for rows in found.groups.values() for keys in rows}
+        as_of = await moment(reader, view.past)
+        found = Counted(as_of, ask.within(clock.beijing_date(as_of)))
+        found.sums = await sums_at(reader, base, count, view.domain, as_of)
+        keys = {key[2] for key in found.sums.rows if key[0] == "group"}
+        _require_few(len(keys))
         for place, grouping in enumerate(ask.groupings):
             found.names.append(await names_of(reader, grouping, {each[place] for each in keys}, view.past))
     return found
 
 
-async def _masked(db: Database, view: Viewpoint, ask: Asked) -> Counted:
-    async with db.snapshot() as reader:
-        return await count(reader, view, view.domain.only_masked(), ask, await moment(reader, view.past))
+async def _masked(  # noqa: PLR0913 - who asks, and for what
+    db: Database, fresh: Fresh, view: Viewpoint, stamp: str, ask: Asked, found: Counted, *, paced: bool = False
+) -> Sums:
+    """Counted for each caller's access, whose mark is `stamp`, and only where masked items would withhold a figure."""
+    if not any(may_withhold((BY_CODE[key[1]],), row) for key, row in found.sums.rows.items()):
+        return Sums()
+    domain, count = view.domain.only_masked(), counting(view, ask)
+
+    async def make() -> Sums:
+        base = await base_of(db, fresh, view, domain, count, "statistics", ask, stamp, paced=paced)
+        async with db.snapshot() as reader:
+            return await sums_at(reader, base, count, domain, await moment(reader, view.past))
+
+    masked: Sums = await fresh.get(view.key("statistics", ask, stamp), make)
+    return masked
 
 
 async def statistics(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, ask: Asked) -> schemas.Statistics:
     """Counted once for all who see the same; what is masked, for each caller's access, whose mark is `stamp`."""
-    found: Counted
-    masked: Counted
-    found, masked = await asyncio.gather(
-        remembered(db, fresh, view, lambda: _counted(db, view, ask), "statistics", ask),
-        fresh.get(view.key("statistics", ask, stamp), lambda: _masked(db, view, ask)),
-    )
+    found: Counted = await remembered(db, fresh, view, lambda: _counted(db, fresh, view, ask), "statistics", ask)
+    masked = await _masked(db, fresh, view, stamp, ask, found)
     frame = Frame(found.as_of, view.past, found.period, view.filters)
-    groups = [_cross(frame, ask, found, masked, keys) for keys in _order(found)]
     return schemas.Statistics(
         as_of=found.as_of,
         generated_at=clock.now(),
@@ -172,33 +150,31 @@ async def statistics(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, as
         filters=dict(view.filters),
         period=schemas.Period(from_=found.period[0], to=found.period[1]),
         group_by=list(ask.by),
-        totals=totals(frame, ask.metrics, found, masked),
-        groups=groups,
+        totals=totals(frame, ask.metrics, found.sums, masked),
+        groups=[_cross(frame, ask, found, masked, keys) for keys in _order(found.sums)],
     )
 
 
-def totals(frame: Frame, metrics: Sequence[Metric], found: Counted, masked: Counted) -> list[schemas.Figure]:
+def totals(frame: Frame, metrics: Sequence[Metric], sums: Sums, masked: Sums) -> list[schemas.Figure]:
     """One figure a metric over everything chosen."""
     return [
-        figures(frame, (metric,), found.totals[metric.code], masked.totals.get(metric.code, NOTHING))[0]
-        for metric in metrics
+        figures(frame, (metric,), *(each.row("whole", metric.code) for each in (sums, masked)))[0] for metric in metrics
     ]
 
 
-def _order(found: Counted) -> list[Keys]:
+def _order(sums: Sums) -> list[Keys]:
     """Keys in which something was counted, items without a key last."""
-    keys = {keys for rows in found.groups.values() for keys, row in rows.items() if any(row.values())}
+    keys = {key[2] for key, row in sums.rows.items() if key[0] == "group" and any(row.values())}
     return sorted(keys, key=lambda each: [(key is None, key or "") for key in each])
 
 
-def _cross(frame: Frame, ask: Asked, found: Counted, masked: Counted, keys: Keys) -> schemas.Cross:
+def _cross(frame: Frame, ask: Asked, found: Counted, masked: Sums, keys: Keys) -> schemas.Cross:
     made = []
     for metric in ask.metrics:
         filters = dict(frame.filters)
         for grouping, key in zip(ask.groupings, keys, strict=True):
             filters = narrowed(filters, grouping, key, shares=metric.grain is Grain.UNIT_SHARE)
-        row = found.groups.get(metric.code, {}).get(keys, NOTHING)
-        hidden = masked.groups.get(metric.code, {}).get(keys, NOTHING)
+        row, hidden = (sums.row("group", metric.code, keys) for sums in (found.sums, masked))
         made += figures(frame, (metric,), row, hidden, filters)
     names = [names[key] for names, key in zip(found.names, keys, strict=True)]
     return schemas.Cross(keys=list(keys), names=names, figures=made)
@@ -216,31 +192,33 @@ async def trend(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, query: 
     """
     key = ("trend", query.metric, query.months)
     made: schemas.Trend = await fresh.get(
-        view.key(*key, stamp), lambda: _trend(db, fresh, view, named_metrics(query.metric), query.months)
+        view.key(*key, stamp), lambda: _trend(db, fresh, view, stamp, named_metrics(query.metric), query.months)
     )
     return made
 
 
 async def _trend(
-    db: Database, fresh: Fresh, view: Viewpoint, metrics: tuple[Metric, ...], months: int
+    db: Database, fresh: Fresh, view: Viewpoint, stamp: str, metrics: tuple[Metric, ...], months: int
 ) -> schemas.Trend:
     as_of = await moment(db, view.past)
     points = []
     for month in _months_back(clock.beijing_date(as_of), months):
         days = month_days(month)
         ended = clock.end_of_day(days[1])
-        points.append(
-            await _point(db, fresh, view.ended(ended, as_of), Asked(metrics, (), days), month, min(ended, as_of))
-        )
+        then, ask = view.ended(ended, as_of), Asked(metrics, (), days)
+        points.append(await _point(db, fresh, then, stamp, ask, min(ended, as_of)))
     return schemas.Trend(
         as_of=as_of, generated_at=clock.now(), scope=view.scope, filters=dict(view.filters), series=points
     )
 
 
 async def _point(
-    db: Database, fresh: Fresh, view: Viewpoint, ask: Asked, month: str, at: datetime
+    db: Database, fresh: Fresh, view: Viewpoint, stamp: str, ask: Asked, at: datetime
 ) -> schemas.TrendPoint:
-    found: Counted = await remembered(db, fresh, view, lambda: _counted(db, view, ask), "statistics", ask)
-    masked = await _masked(db, view, ask)
+    """One after another and each on one connection: so many moments are nothing others should have to wait for."""
+    found: Counted = await remembered(
+        db, fresh, view, lambda: _counted(db, fresh, view, ask, paced=True), "statistics", ask
+    )
+    masked = await _masked(db, fresh, view, stamp, ask, found, paced=True)
     frame = Frame(at, view.past, found.period, view.filters)
-    return schemas.TrendPoint(month=month, figures=totals(frame, ask.metrics, found, masked))
+    return schemas.TrendPoint(month=f"{found.period[0]:%Y-%m}", figures=totals(frame, ask.metrics, found.sums, masked))

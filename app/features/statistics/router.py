@@ -63,7 +63,7 @@ async def get_dashboard(
 )
 async def list_metrics(request: Request, _: Reading) -> Response:
     """What every figure counts and of what; a definition that changes its meaning gets a new version."""
-    return _answered(request, written(metrics_in_force(), timeless=False))
+    return _answered(request, written(metrics_in_force()))
 
 
 @router.get(

@@ -1,11 +1,11 @@
-"""What the board counts: everything of today, or what a moment came to and what has been written since."""
+"""Figures as sums: of two halves of what there is, and of what a moment came to with what was written since."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
 from app.access.permissions import Role
@@ -14,34 +14,17 @@ from app.core.asof import AGE
 from app.core.db import Database, Reader
 from app.features.statistics.figures import NOTHING, Row
 from app.features.statistics.fresh import Fresh
-from app.features.statistics.viewpoint import HALVES, NOW, SETTLED_LASTS, TREE, Viewpoint, month_of
-from app.metrics.definitions import BY_CODE
-from app.metrics.drill import Period, month_days
-from app.metrics.grouping import GROUPINGS, By
-from app.metrics.statement import Domain, bind, cells_sql, months_sql, outcomes_sql, tiles_sql
+from app.features.statistics.viewpoint import NOW, TREE, Viewpoint, moment
+from app.metrics.drill import Period
+from app.metrics.statement import Domain, bind
 
-TILES: Final = tuple(
-    BY_CODE[code]
-    for code in ("due_base", "closed", "in_progress", "sustaining", "overdue_open", "closure_rate", "overdue_rate")
-)
-"""Counted in total and for each unit, source and category."""
-HEADLINES: Final = tuple(
-    BY_CODE[code]
-    for code in (
-        "on_ledger", "rectified_rate_reported", "rectified_rate_verified", "measure_progress", "on_time_rate_orig",
-        "on_time_rate_cur", "closure_rate_period",
-    )
-)  # fmt: skip
-"""Counted in total alone; those of a period, of the running month."""
-LIT: Final = BY_CODE["on_ledger"]
-DUE: Final = BY_CODE["due_within"]
-TABLES: Final = (By.UNIT, By.SOURCE_TYPE, By.CATEGORY, By.LIGHT)
-TABLED: Final = (*TILES, LIT)
-MONTHS_SHOWN: Final = 12
+HALVES: Final = (0, 1)
+BASE_LASTS: Final = 60.0
+"""Seconds after which figures of now go on from a later moment, so that what was written since stays little."""
 
 
 class Sums:
-    """Everything counted over one domain, in rows that can be added up: tiles by place and key, months by kind, and so on."""
+    """Everything counted over one domain, in rows that can be added up."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[Any, ...], dict[str, int]] = {}
@@ -59,15 +42,28 @@ class Sums:
     def row(self, *key: Any) -> Row:
         return self.rows.get(key, NOTHING)
 
-    def table(self, by: By) -> dict[str | None, Row]:
-        return {key[2]: row for key, row in self.rows.items() if key[:2] == ("tiles", TABLES.index(by))}
 
-    def tile(self, by: By, key: str | None) -> Row:
-        return self.row("tiles", TABLES.index(by), key)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is counted at once: the items of a domain, known `at` a moment and seen from a `day`.
 
-    @property
-    def total(self) -> Row:
-        return self.row("tiles", len(TABLES), None)
+    `since` and `half` are what the domain's flags of these names take.
+    """
+
+    domain: Domain
+    at: datetime
+    day: date
+    since: datetime | None = None
+    half: int = 0
+
+    async def rows(self, reader: Reader, view: Viewpoint, text: str, period: Period) -> list[dict[str, Any]]:
+        more = {"day": self.day, "at": self.at, "since": self.since, "half": self.half, "period": list(period)}
+        sql, args = bind(text, {**view.values, **more})
+        return [dict(row) for row in await reader.fetch(sql, *args)]
+
+
+Count = Callable[[Reader, Part], Awaitable[Sums]]
+"""Counts a part; what it gives of parts that have no item in common adds up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,80 +75,73 @@ class Base:
     sums: Sums
 
 
-def week_of(day: date) -> Period:
-    monday = day - timedelta(days=day.weekday())
-    return monday, monday + timedelta(days=6)
-
-
-def year_back(day: date) -> Period:
-    """Twelve months with the one the day is in."""
-    index = day.year * 12 + day.month - MONTHS_SHOWN
-    return date(index // 12, index % 12 + 1, 1), month_days(f"{day.year}-{day.month:02}")[1]
-
-
-async def sums_of(
-    reader: Reader, domain: Domain, view: Viewpoint, as_of: datetime, at: datetime | None = None, half: int = 0
+async def sums_then(  # noqa: PLR0913 - what is counted, and how
+    db: Database, fresh: Fresh, count: Count, domain: Domain, at: datetime, day: date, *, paced: bool = False
 ) -> Sums:
-    """Seen from the day of `as_of`; what is known `at` a moment, which is `as_of` unless told."""
-    day, month = clock.beijing_date(as_of), month_of(as_of)
-    more = {"at": as_of if at is None else at, "since": at, "half": half}
+    """What a settled moment came to: the same on two connections, so that half of the items are counted on each.
 
-    async def rows(text: str, period: Period) -> list[dict[str, Any]]:
-        sql, args = bind(text, view.at(as_of, period) | more)
-        return [dict(row) for row in await reader.fetch(sql, *args)]
-
-    sums = Sums()
-    for row in await rows(tiles_sql(domain, TABLED, tuple(GROUPINGS[by] for by in TABLES)), month):
-        sums.add(row, "tiles", row.pop("place"), row.pop("key"))
-    sums.add((await rows(cells_sql(domain, HEADLINES, ()), month))[0], "headline")
-    sums.add((await rows(cells_sql(domain, (DUE,), ()), week_of(day)))[0], "due")
-    for row in await rows(months_sql(domain), year_back(day)):
-        sums.add({"items": row["items"]}, "months", row["kind"], row["month"])
-    if not domain.masked:
-        for row in await rows(outcomes_sql(domain), month):
-            sums.add(row, "outcomes", row.pop("kind"))
-    return sums
-
-
-async def sums_then(db: Database, view: Viewpoint, past: datetime) -> Sums:
-    """Both halves at once, because PostgreSQL looks one item after another up in one process; settled, so they fit."""
+    At once, because PostgreSQL looks one item after another up in one process; `paced` leaves the other core to others.
+    """
+    domain = replace(domain, past=True, half=not paced)
 
     async def one(half: int) -> Sums:
         async with db.snapshot() as reader:
-            return await sums_of(reader, replace(view.domain, half=True), view, past, half=half)
+            return await count(reader, Part(domain, at, day, half=half))
 
     sums = Sums()
-    for found in await asyncio.gather(*map(one, HALVES)):
-        sums.take(found, 1)
+    async with fresh.dear:
+        for found in await asyncio.gather(*map(one, HALVES[:1] if paced else HALVES)):
+            sums.take(found, 1)
     return sums
 
 
-async def base_of(db: Database, fresh: Fresh, view: Viewpoint, domain: Domain, *more: Hashable) -> Base | None:
-    """The figures of a moment that is settled, for a board of now that can go on from them; `more` decides them besides."""
+async def base_of(
+    db: Database, fresh: Fresh, view: Viewpoint, domain: Domain, count: Count, *key: Hashable, paced: bool = False
+) -> Base | None:
+    """The figures of a settled moment: the one asked for, or one that those of now can go on from, if there can be such.
+
+    `key` decides them besides. Raises as_of_too_recent.
+    """
+    if view.past is not None:
+        at, day = await moment(db, view.past), clock.beijing_date(view.past)
+        return Base(at, day, await sums_then(db, fresh, count, domain, at, day, paced=paced))
     # The unit an item was found by is no part of its versions, and decides what is masked for offices of sources alone.
     by_source = domain.masked and Role.SOURCE_OFFICE.value in view.values["roles"]
-    if view.past is not None or by_source or not domain.settled:
+    if by_source or not domain.settled:
         return None
     day, tree = clock.today(), await db.fetchval(TREE)
-    key = view.key("base", domain.masked, day, tree, *more)
-    found: Base = await fresh.get(key, lambda: _base(db, view, domain, day), SETTLED_LASTS)
+    kept_under = view.key("base", domain.masked, day, tree, *key)
+
+    async def make() -> Base:
+        return await _base(db, fresh, replace(domain, past=True, masked_then=True), count, day, fresh.kept(kept_under))
+
+    found: Base = await fresh.get(kept_under, make, BASE_LASTS)
     return found
 
 
-async def _base(db: Database, view: Viewpoint, domain: Domain, day: date) -> Base:
+async def _base(db: Database, fresh: Fresh, domain: Domain, count: Count, day: date, last: Base | None) -> Base:
+    """The first is counted, every other goes on from the one before."""
     async with db.snapshot() as reader:
-        now = clock.shifted(await reader.fetchval(NOW))
-        at = now - AGE
-        return Base(at, day, await sums_of(reader, replace(domain, past=True, masked_then=True), view, now, at))
+        at = clock.shifted(await reader.fetchval(NOW)) - AGE
+        if last is not None and last.at <= at:
+            return Base(at, day, await _moved_on(reader, last, count, Part(domain, at, day)))
+    return Base(at, day, await sums_then(db, fresh, count, domain, at, day))
 
 
-async def sums_now(reader: Reader, base: Base | None, view: Viewpoint, domain: Domain, as_of: datetime) -> Sums:
-    """From a base, what was counted of the items written since goes and what they are now comes: the same, exactly."""
-    if base is None or base.day != clock.beijing_date(as_of):
-        return await sums_of(reader, domain, view, as_of)
+async def _moved_on(reader: Reader, base: Base, count: Count, to: Part) -> Sums:
+    """What was counted of the items written since the base goes and what they are `to` comes: the same, exactly."""
+    after = replace(to, domain=replace(to.domain, since=True, masked_then=True), since=base.at)
+    before = replace(after, domain=replace(after.domain, past=True), at=base.at)
     sums = Sums()
     sums.take(base.sums, 1)
-    before = replace(domain, past=True, since=True, masked_then=True)
-    sums.take(await sums_of(reader, before, view, as_of, base.at), -1)
-    sums.take(await sums_of(reader, replace(domain, since=True, masked_then=True), view, as_of, base.at), 1)
+    sums.take(await count(reader, before), -1)
+    sums.take(await count(reader, after), 1)
     return sums
+
+
+async def sums_at(reader: Reader, base: Base | None, count: Count, domain: Domain, as_of: datetime) -> Sums:
+    """Of the moment of the base, or of now: going on from the base where there is one for that day."""
+    now = Part(domain, as_of, clock.beijing_date(as_of))
+    if base is None or base.day != now.day:
+        return await count(reader, now)
+    return base.sums if domain.past else await _moved_on(reader, base, count, now)

@@ -23,9 +23,8 @@ from app.metrics.statement import Domain, bind
 NOW = "SELECT clock_timestamp()"
 TREE: Final = "SELECT greatest((SELECT max(updated_at) FROM unit), (SELECT max(updated_at) FROM ledger))"
 """Changes with what scope and masks look at besides items."""
-SETTLED_LASTS: Final = 300.0
-"""Seconds for which what a settled moment came to is not counted again."""
-HALVES: Final = (0, 1)
+SETTLED_LASTS: Final = 86_400.0
+"""Seconds for which what a settled moment came to is not counted again: nothing makes it another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +116,9 @@ async def remembered(
     db: Database, fresh: Fresh, view: Viewpoint, make: Callable[[], Awaitable[Any]], *key: Hashable
 ) -> Any:
     """What is counted without a look at masks; of a settled moment only another tree of units could make it another."""
-    if view.past is None:
+    if view.past is None or not view.domain.settled:
         return await fresh.get(view.key(*key), make)
-
-    async def made() -> Any:
-        async with fresh.dear:
-            return await make()
-
-    if not view.domain.settled:
-        return await fresh.get(view.key(*key), made)
-    return await fresh.get(view.key(*key, await db.fetchval(TREE)), made, SETTLED_LASTS)
+    return await fresh.get(view.key(*key, await db.fetchval(TREE)), make, SETTLED_LASTS)
 
 
 def month_of(as_of: datetime) -> Period:

@@ -75,8 +75,18 @@ async def _ask(lived: Lived, caller: str, path: str, **params: str) -> dict[str,
     return body
 
 
+def _withheld(lived: Lived, caller: str, above: set[UUID], below: set[UUID] | None) -> bool:
+    """Fewer than three with one among them the caller may not read today; so also what is left of the denominator."""
+    masked = {row["id"] for row in lived.book.rows if not lived.book.unmasked(caller, row)}
+    told = [(len(each), len(each & masked)) for each in (above, below) if each is not None]
+    if below is not None:
+        told.append((len(below) - len(above), len(below & masked) - len(above & masked)))
+    return any(items < 3 and hidden > 0 for items, hidden in told)
+
+
 async def _check(lived: Lived, caller: str, figure: dict[str, Any], items: list[Item], days: Days) -> None:
     above, below = _expected(items, figure["metric"], days)
+    assert figure["suppressed"] is _withheld(lived, caller, above[1], None if below is None else below[1])
     if figure["suppressed"]:
         assert figure["numerator"] is figure["denominator"] is figure["percent"] is None
         assert figure["drill"] == {"numerator": None, "denominator": None}

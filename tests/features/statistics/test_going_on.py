@@ -1,10 +1,10 @@
-"""A board that goes on from a settled moment counts what a board counts that begins anew."""
+"""Figures that go on from a settled moment count what is counted by whoever begins anew."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -13,10 +13,16 @@ from uuid import uuid4
 from fastapi import FastAPI
 
 from app.core import clock
+from app.core.db import Reader
 from app.features.statistics.fresh import DEAR_AT_ONCE, MAX_AGE, Fresh
+from app.features.statistics.queries import Asked
+from app.features.statistics.queries import counting as asked_for
 from app.features.statistics.schemas import CountedOver
-from app.features.statistics.sums import Sums, base_of, sums_now, sums_of
+from app.features.statistics.sums import BASE_LASTS, Count, Part, Sums, base_of, sums_at, sums_then
+from app.features.statistics.tiles import counting
 from app.features.statistics.viewpoint import SETTLED_LASTS, Viewpoint, moment, remembered
+from app.metrics.definitions import METRICS
+from app.metrics.grouping import By
 from app.metrics.statement import Domain
 from tests.features.statistics.test_snapshots import anything
 from tests.make.world import World, world_of
@@ -46,36 +52,55 @@ def _told(sums: Sums) -> Mapping[Any, Any]:
     return {key: row for key, row in sums.rows.items() if any(row.values())}
 
 
-async def _both(world: World, fresh: Fresh, view: Viewpoint, domain: Domain) -> tuple[Sums, Sums]:
-    base = await base_of(world.db, fresh, view, domain)
-    assert base is not None
-    async with world.db.snapshot() as reader:
-        now = await moment(reader, None)
-        return await sums_now(reader, base, view, domain, now), await sums_of(reader, domain, view, now)
+@dataclass
+class Watched:
+    """Counts, and takes down what was counted in halves: the first of each base, where others go on from the last."""
+
+    fresh: Fresh
+    halves: list[Domain] = field(default_factory=list)
+
+    async def both(self, world: World, view: Viewpoint, domain: Domain, count: Count, key: str) -> tuple[Sums, Sums]:
+        async def told(reader: Reader, part: Part) -> Sums:
+            self.halves += [part.domain] * part.domain.half
+            return await count(reader, part)
+
+        base = await base_of(world.db, self.fresh, view, domain, told, key)
+        assert base is not None
+        async with world.db.snapshot() as reader:
+            now = await moment(reader, None)
+            anew = await count(reader, Part(domain, now, clock.beijing_date(now)))
+            return await sums_at(reader, base, told, domain, now), anew
 
 
-async def test_what_was_written_since_changes_a_board_as_counting_anew_does(fresh_app: FastAPI) -> None:
+async def test_what_was_written_since_changes_figures_as_counting_anew_does(fresh_app: FastAPI) -> None:
     world = await world_of(fresh_app)
     items = [await world.item(state) for state in STATES]
     items += [await world.item(state, confidentiality="restricted") for state in STATES[2::2]]
     scoped = _view(reading=[world.made.units["engineering"]], offices=[], desks=[world.made.units["engineering"]])
     scoped = replace(scoped, domain=replace(scoped.domain, whole_tree=False))
     views = [scoped, _view(), _view("state", f0=["rectifying", "planning", "closed"]), _view("cycle_from", f0=2)]
-    fresh, random = Fresh(), Random(11)
+    elapsed, random = 0.0, Random(11)
+    watched = Watched(Fresh(lambda: elapsed))
+    asked = Asked(METRICS, (By.UNIT_SUBTREE, By.ACCOUNTABLE_LEADER), None)
     async with world.at(timedelta(days=3)):
-        first = [await _both(world, fresh, view, view.domain) for view in views]
+        first = [await watched.both(world, view, view.domain, counting(view), "board") for view in views]
         assert _told(first[0][0])
-        for number in range(8):
+    for number in range(8):
+        # Every other time the base is too old and goes on itself, past what was written at least ten seconds before it.
+        elapsed += BASE_LASTS * (number % 2)
+        async with world.at(timedelta(days=3, seconds=20 * number)):
             secrecy = "restricted" if number % 2 else "internal"
             items.append(await world.item(random.choice(STATES), confidentiality=secrecy))
             await anything(world, items, random, 6)
             for view in views:
                 for domain in (view.domain, view.domain.only_masked()):
-                    found, anew = await _both(world, fresh, view, domain)
-                    assert _told(found) == _told(anew)
-        assert _told(found) != _told(first[-1][0])
+                    for key, count in ("board", counting(view)), ("statistics", asked_for(view, asked)):
+                        found, anew = await watched.both(world, view, domain, count, key)
+                        assert _told(found) == _told(anew), (key, domain)
+    assert _told(found) != _told(first[-1][0])
+    assert len(watched.halves) == 2 * 2 * 2 * len(views), "each base was counted once, in two halves"
     async with world.at(timedelta(days=4)):
-        base = await base_of(world.db, fresh, views[1], views[1].domain)
+        base = await base_of(world.db, watched.fresh, views[1], views[1].domain, counting(views[1]))
         assert base is not None
         assert base.day == clock.today(), "another day has other lights"
 
@@ -103,27 +128,38 @@ async def test_what_a_settled_moment_came_to_is_counted_once_for_a_tree_of_units
 
 
 async def test_few_moments_of_the_past_are_counted_at_once(fresh_app: FastAPI) -> None:
-    view, at_once, most = _view(), 0, 0
+    view, at_once, most, halves = _view(), 0, 0, set()
 
-    async def make() -> None:
+    async def count(_: Reader, part: Part) -> Sums:
         nonlocal at_once, most
+        halves.add((part.at, part.domain.half, part.half))
         at_once += 1
         most = max(most, at_once)
         await asyncio.sleep(0.01)
         at_once -= 1
+        return Sums()
 
-    fresh, now = Fresh(), clock.now()
-    moments = [replace(view, past=now - timedelta(days=days)) for days in range(1, 7)]
-    await asyncio.gather(*(remembered(fresh_app.state.db, fresh, past, make, past.past) for past in moments))
-    assert most == DEAR_AT_ONCE
+    fresh, now, day = Fresh(), clock.now(), clock.today()
+    moments = [now - timedelta(days=days) for days in range(1, 7)]
+    for paced, held in (False, 2 * DEAR_AT_ONCE), (True, DEAR_AT_ONCE):
+        most, halves = 0, set()
+        await asyncio.gather(
+            *(sums_then(fresh_app.state.db, fresh, count, view.domain, at, day, paced=paced) for at in moments)
+        )
+        assert most == held
+        assert halves == {(at, not paced, half) for at in moments for half in ((0,) if paced else (0, 1))}
 
 
 async def test_what_looks_beside_the_versions_is_always_counted_anew(fresh_app: FastAPI) -> None:
     fresh, db = Fresh(), fresh_app.state.db
+
+    async def based(view: Viewpoint, domain: Domain) -> bool:
+        return await base_of(db, fresh, view, domain, counting(view)) is not None
+
     for filters in ("lead_unit_within",), ("person_id",), ("external_ref",), ("q",):
         view = _view(*filters, f0=[])
-        assert await base_of(db, fresh, view, view.domain) is None
+        assert not await based(view, view.domain)
     view = _view()
     source_office = replace(view, values={**view.values, "roles": ["source_office"], "units": [uuid4()]})
-    assert await base_of(db, fresh, source_office, view.domain.only_masked()) is None
-    assert await base_of(db, fresh, replace(view, past=clock.now()), view.domain) is None
+    assert not await based(source_office, source_office.domain.only_masked())
+    assert await based(source_office, source_office.domain)
