@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from app.access.reach import WALKER, may_pass
-from app.access.scope import NOW, Known, Sealed, counted, counted_one, restricted_predicate, then
+from app.access.scope import NOW, Known, Sealed, counted, counted_one, hidden, then
 from app.lifecycle.filters import OF_THE_VERSION, filters_now, filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql
 from app.lifecycle.past import registered
@@ -74,8 +74,8 @@ class Domain:
         # Asked of today's row, so that nothing is looked up of what is not counted.
         only = [_HALF.format("t.id")] * self.half + [f"t.updated_at > {_SINCE}"] * self.since
         if self.masked and not self.masked_then:
-            only.append(_hidden("t"))
-        same = _hidden("t") if self.masked and self.masked_then else "true"
+            only.append(hidden("t", SEALED))
+        same = hidden("t", SEALED) if self.masked and self.masked_then else "true"
         return f"{registered(_AT, only=' AND '.join(only) or 'true', same=same)} i"
 
     @property
@@ -91,9 +91,9 @@ class Domain:
             *(conditions[name].format(f"@f{place}@") for place, name in enumerate(self.filters)),
         ]
         if self.masked and self.masked_then:
-            parts.append(_hidden("i"))
+            parts.append(hidden("i", SEALED))
         elif self.masked and not self.past:
-            parts.append(f"i.id IN (SELECT h.id FROM item h WHERE {_hidden('h')})")
+            parts.append(f"i.id IN (SELECT h.id FROM item h WHERE {hidden('h', SEALED)})")
         return " AND ".join(part for part in parts if part != "true")
 
     @property
@@ -105,11 +105,6 @@ class Domain:
             f"JOIN (SELECT DISTINCT s.item_id, s.unit_id FROM {table} s WHERE s.part <> 'source'{when}{half}) share"
             " ON share.item_id = i.id"
         )
-
-
-def _hidden(alias: str) -> str:
-    """Whose text the caller may not read."""
-    return f"{alias}.confidentiality = 'restricted' AND NOT {restricted_predicate(alias, SEALED)}"
 
 
 LIGHT: Final = light_sql(TERMS.day, GREY_BY_STATE)

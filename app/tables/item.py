@@ -111,7 +111,12 @@ class Item(SQLModel, table=True):
         Index(
             "ix_item_counted", "registered_at", postgresql_include=COUNTED, postgresql_where="registered_at IS NOT NULL"
         ),
-        Index("ix_item_restricted", "id", postgresql_where="confidentiality = 'restricted'"),
+        Index(
+            "ix_item_restricted",
+            "registered_at",
+            postgresql_include=[*COUNTED, "confidentiality", "accountable_leader_ids", "source_unit_id"],
+            postgresql_where="confidentiality = 'restricted'",
+        ),
         Index("ix_item_notice", "notice_ends_on", postgresql_where="state = 'public_notice'"),
     )
     id: UUID = key()

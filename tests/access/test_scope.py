@@ -20,6 +20,7 @@ from app.access.scope import (
     CTE,
     CTE_SEALED,
     Shape,
+    hidden,
     item_in_scope,
     predicate,
     restricted_predicate,
@@ -80,8 +81,11 @@ class Tree:
         sql, args = restricted_read_sql(actor, "i", 2)
         known = await self.org.db.fetch(f"SELECT i.id FROM item i WHERE i.id = $1 AND {sql}", item, *args)
         sql = f"{ACTOR_CTE} SELECT i.id FROM actor, item i WHERE i.id = $5 AND {restricted_predicate('i', CTE_SEALED)}"
-        at_once = await self.org.db.fetch(sql, *credential_of(self.request(who.headers)), item)
-        assert bool(known) == bool(at_once)
+        credential = credential_of(self.request(who.headers))
+        at_once = await self.org.db.fetch(sql, *credential, item)
+        sql = f"{ACTOR_CTE} SELECT i.id FROM actor, item i WHERE i.id = $5 AND NOT {hidden('i', CTE_SEALED)}"
+        among_many = await self.org.db.fetch(sql, *credential, item)
+        assert bool(known) == bool(at_once) == bool(among_many)
         return bool(known)
 
 

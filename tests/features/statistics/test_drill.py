@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.core.clock import beijing_date
 from app.features.statistics.fresh import Fresh
-from app.metrics.definitions import METRICS, Basis
+from app.metrics.definitions import METRICS, Basis, Grain
 from app.metrics.grouping import By
 from tests.features.identify.ledger_book import ids
 from tests.features.statistics.lived import DUE_BASE, OPEN, ORACLE, Days, Item, Lived, settled_now
@@ -182,6 +182,32 @@ async def test_any_group_counts_what_its_list_holds(lived: Lived, question: Ques
     if found["groups"]:
         group = found["groups"][pick % len(found["groups"])]
         await _check(lived, question.caller, group["figures"][0], groups[tuple(group["keys"])], days)
+
+
+@pytest.mark.parametrize("days_ago", [None, 100])
+async def test_a_figure_is_withheld_where_it_is_of_few_with_a_masked_one_among_them(
+    lived: Lived, days_ago: int | None
+) -> None:
+    caller = "30 units"
+    at = settled_now() - timedelta(days=days_ago or 0)
+    moment = {} if days_ago is None else {"as_of": at.isoformat().replace("+00:00", "Z")}
+    days = _period(at, 0, 200)
+    period = {"period_from": days[0].isoformat(), "period_to": days[1].isoformat()}
+    codes = [metric.code for metric in METRICS if metric.grain is not Grain.UNIT_SHARE]
+    groups = []
+    for asked in (codes[::3], codes[1::3], codes[2::3]):
+        query = {"metric": ",".join(asked), "group_by": "unit", **moment, **period}
+        groups += (await _ask(lived, caller, "/v1/statistics", **query))["groups"]
+    items = lived.items(caller, datetime.now(UTC) if days_ago is None else at)
+    seen: set[bool] = set()
+    for group in groups:
+        led = [item for item in items if str(item.lead_unit_id) == str(group["keys"][0])]
+        for figure in group["figures"]:
+            above, below = _expected(led, figure["metric"], days)
+            withheld = _withheld(lived, caller, above[1], None if below is None else below[1])
+            assert figure["suppressed"] is withheld, (group["keys"], figure["metric"])
+            seen.add(withheld)
+    assert seen == {True, False}
 
 
 @pytest.mark.parametrize("by", ["unit", "unit_subtree", "source_type,accountable_leader", "month,state"])
