@@ -17,7 +17,7 @@ from app.features.statistics.fresh import Fresh, Made
 from app.features.statistics.names import names_of
 from app.features.statistics.overdue import overdue_items
 from app.features.statistics.schemas import Label, label
-from app.features.statistics.sums import Sums, base_of, sums_at
+from app.features.statistics.sums import Base, Sums, base_of, sums_at
 from app.features.statistics.tiles import (
     DUE,
     HEADLINES,
@@ -70,8 +70,7 @@ class Counts:
     names: dict[By, dict[str | None, Label]]
 
 
-async def _counts(db: Database, fresh: Fresh, view: Viewpoint) -> Counts:
-    base = await base_of(db, fresh, view, view.domain, counting(view))
+async def _counts(db: Database, view: Viewpoint, base: Base | None) -> Counts:
     async with db.snapshot() as reader:
         as_of = await moment(reader, view.past)
         sums = await sums_at(reader, base, counting(view), view.domain, as_of)
@@ -107,8 +106,14 @@ async def _masked(db: Database, fresh: Fresh, view: Viewpoint, stamp: str) -> Su
 async def _latest(db: Database, fresh: Fresh, view: Viewpoint, than: float) -> tuple[Counts, float]:
     """Newer than what was told last, and the moment that begins the answer's age; a past has none."""
     if view.past is None:
-        return await fresh.newer(view.key("counts"), lambda: _counts(db, fresh, view), than)
-    return await remembered(db, fresh, view, lambda: _counts(db, fresh, view), "counts"), clock.now().timestamp()
+        # Before, so that figures are not as old as it took to count what they go on from.
+        base = await base_of(db, fresh, view, view.domain, counting(view))
+        return await fresh.newer(view.key("counts"), lambda: _counts(db, view, base), than)
+
+    async def then() -> Counts:
+        return await _counts(db, view, await base_of(db, fresh, view, view.domain, counting(view)))
+
+    return await remembered(db, fresh, view, then, "counts"), clock.now().timestamp()
 
 
 async def dashboard(db: Database, fresh: Fresh, view: Viewpoint, stamp: str) -> Written:

@@ -19,6 +19,8 @@ from app.metrics.drill import Period
 from app.metrics.statement import Domain, bind
 
 HALVES: Final = (0, 1)
+ALONE: Final = "SELECT set_config('max_parallel_workers_per_gather', '0', true)"
+"""For the rest of the transaction, which then takes one core: more than one is for the caller to divide."""
 BASE_LASTS: Final = 60.0
 """Seconds after which figures of now go on from a later moment, so that what was written since stays little."""
 
@@ -86,6 +88,7 @@ async def sums_then(  # noqa: PLR0913 - what is counted, and how
 
     async def one(half: int) -> Sums:
         async with db.snapshot() as reader:
+            await reader.fetchval(ALONE)
             return await count(reader, Part(domain, at, day, half=half))
 
     sums = Sums()
