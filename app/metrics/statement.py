@@ -7,7 +7,7 @@ Parameters are written `@name@` and numbered by `bind`, so that a statement carr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -37,6 +37,10 @@ def bind(text: str, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
     names = list(dict.fromkeys(_PARAMETER.findall(text)))
     numbers = {name: f"${place}" for place, name in enumerate(names, start=1)}
     return _PARAMETER.sub(lambda found: numbers[found[1]], text), tuple(values[name] for name in names)
+
+
+def _all(conditions: Iterable[str]) -> str:
+    return " AND ".join(part for part in conditions if part != "true") or "true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +79,28 @@ class Domain:
         only = [_HALF.format("t.id")] * self.half + [f"t.updated_at > {_SINCE}"] * self.since
         if self.masked and not self.masked_then:
             only.append(hidden("t", SEALED))
+        if not self.since:
+            only.append(counted("t", KNOWN, whole_tree=self.whole_tree, sides=then(_AT)))
         same = hidden("t", SEALED) if self.masked and self.masked_then else "true"
-        return f"{registered(_AT, only=' AND '.join(only) or 'true', same=same)} i"
+        return f"{registered(_AT, only=_all(only), same=same)} i"
 
     @property
     def where(self) -> str:
         sides = then(_AT) if self.past else NOW
         conditions = filters_then(TERMS.day, _AT, SEALED) if self.past else filters_now(TERMS.day, SEALED)
-        parts = [
-            "i.registered_at IS NOT NULL",
-            (counted_one if self.since or self.tested else counted)(
-                "i", KNOWN, whole_tree=self.whole_tree, sides=sides
-            ),
-            f"i.updated_at > {_SINCE}" if self.since and not self.past else "true",
-            *(conditions[name].format(f"@f{place}@") for place, name in enumerate(self.filters)),
-        ]
+        parts = ["i.registered_at IS NOT NULL"]
+        if self.since or self.tested:
+            parts.append(counted_one("i", KNOWN, whole_tree=self.whole_tree, sides=sides))
+        elif not self.past:
+            parts.append(counted("i", KNOWN, whole_tree=self.whole_tree))
+        if self.since and not self.past:
+            parts.append(f"i.updated_at > {_SINCE}")
+        parts += [conditions[name].format(f"@f{place}@") for place, name in enumerate(self.filters)]
         if self.masked and self.masked_then:
             parts.append(hidden("i", SEALED))
         elif self.masked and not self.past:
             parts.append(f"i.id IN (SELECT h.id FROM item h WHERE {hidden('h', SEALED)})")
-        return " AND ".join(part for part in parts if part != "true")
+        return _all(parts)
 
     @property
     def shares(self) -> str:

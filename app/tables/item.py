@@ -107,7 +107,7 @@ class Item(SQLModel, table=True):
         Index("ix_item_merged_into", "merged_into_id", postgresql_where="merged_into_id IS NOT NULL"),
         Index("ix_item_split_from", "split_from_id", postgresql_where="split_from_id IS NOT NULL"),
         Index("ix_item_document_no", "source_document_no", postgresql_where="source_document_no IS NOT NULL"),
-        Index("ix_item_finder_unit", "finder_unit_id"),
+        Index("ix_item_finder_unit", "finder_unit_id", postgresql_include=["id"]),
         Index(
             "ix_item_counted", "registered_at", postgresql_include=COUNTED, postgresql_where="registered_at IS NOT NULL"
         ),

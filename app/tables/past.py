@@ -8,14 +8,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Integer, String, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Integer, PrimaryKeyConstraint, String, Uuid
 from sqlmodel import Field, SQLModel
 
 from app.tables.base import day, instant, integer, line, uuid_, uuids
 from app.tables.item import FAR
 
 FILLFACTOR = {"postgresql_with": {"fillfactor": "90"}}
-"""Room for the one update a row ever gets, so that ending it touches no index."""
+"""Room for the one update a row ever gets, so that ending a version touches no index."""
 
 
 DATED = f"due_sort < '{FAR}'"
@@ -115,7 +115,11 @@ class ItemUnitSpan(SQLModel, table=True):
     """When an item concerned a unit: `item_unit` with its past."""
 
     __tablename__ = "item_unit_span"
-    __table_args__ = (Index("ix_item_unit_span_item_id", "item_id"), FILLFACTOR)
+    __table_args__ = (
+        PrimaryKeyConstraint("unit_id", "item_id", "part", "valid_from", postgresql_include=["valid_to"]),
+        Index("ix_item_unit_span_item_id", "item_id"),
+        FILLFACTOR,
+    )
     unit_id: UUID = Field(sa_column=_key(Uuid))
     item_id: UUID = Field(sa_column=_key(Uuid))
     part: str = Field(sa_column=Column(String(16), primary_key=True))
@@ -127,7 +131,11 @@ class ItemPersonSpan(SQLModel, table=True):
     """When an item named a person: `item_person` with its past."""
 
     __tablename__ = "item_person_span"
-    __table_args__ = (Index("ix_item_person_span_item_id", "item_id"), FILLFACTOR)
+    __table_args__ = (
+        PrimaryKeyConstraint("person_id", "item_id", "valid_from", postgresql_include=["valid_to"]),
+        Index("ix_item_person_span_item_id", "item_id"),
+        FILLFACTOR,
+    )
     person_id: UUID = Field(sa_column=_key(Uuid))
     item_id: UUID = Field(sa_column=_key(Uuid))
     valid_from: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))

@@ -104,7 +104,13 @@ def test_every_cell_of_the_bench_runs(capsys: pytest.CaptureFixture[str]) -> Non
 def test_every_figure_of_the_bench_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     show(run_figures(SMOKE), SMOKE)
     table = capsys.readouterr().out
-    for figure in ("dashboard, one unit, watched", "statistics by unit, as_of at 50%", "statistics, now"):
+    for figure in (
+        "dashboard, one unit, watched",
+        "statistics by unit, as_of at 50%",
+        "statistics, now",
+        "statistics by unit_subtree, as_of at 90%",
+        "trend of 24 months, whole tree, later",
+    ):
         assert figure in table
 
 

@@ -39,7 +39,8 @@ class Viewpoint:
 
     def key(self, *more: Hashable) -> Hashable:
         """Equal for callers who see the same and ask the same."""
-        sql, args = bind(self.domain.where, {**self.values, "day": None, "at": self.past})
+        of_whom = f"{self.domain.source} WHERE {self.domain.where}"
+        sql, args = bind(of_whom, {**self.values, "day": None, "at": self.past})
         return (sql, tuple(_hashable(arg) for arg in args), tuple(self.filters.items()), *more)
 
     def at(self, as_of: datetime, period: Period) -> dict[str, Any]:

@@ -134,13 +134,21 @@ async def test_it_is_not_sent_again_while_it_says_the_same(lived: Lived) -> None
     assert first.headers["ETag"].startswith('W/"')
 
 
-async def test_callers_who_see_the_same_share_what_is_counted_and_others_do_not(lived: Lived) -> None:
-    async with lived.client("whole tree") as whole, lived.client("one unit") as one:
-        lived.app.state.figures = Fresh()
-        first, second = (await whole.get("/v1/dashboard")).json(), (await whole.get("/v1/dashboard")).json()
-        small = (await one.get("/v1/dashboard")).json()
-    assert first["as_of"] == second["as_of"]
-    assert small["figures"][0]["numerator"] < first["figures"][0]["numerator"]
+@pytest.mark.parametrize("days_ago", [None, 20])
+async def test_callers_who_see_the_same_share_what_is_counted_and_others_do_not(
+    lived: Lived, days_ago: int | None
+) -> None:
+    past = settled_now() - timedelta(days=days_ago or 0)
+    asked = {} if days_ago is None else {"as_of": past.isoformat().replace("+00:00", "Z")}
+    lived.app.state.figures = Fresh()
+    boards = []
+    for caller in ("whole tree", "whole tree", "30 units", "one unit"):
+        async with lived.client(caller) as client:
+            boards.append((await client.get("/v1/dashboard", params=asked)).json())
+    whole, again, some, small = boards
+    assert whole["generated_at"] == again["generated_at"]
+    seen = [board["figures"][0]["numerator"] for board in (small, some, whole)]
+    assert 0 < seen[0] < seen[1] < seen[2]
     assert small["scope"] == {"whole_tree": False, "unit_ids": [str(lived.book.world.organisation.sections[0])]}
 
 
