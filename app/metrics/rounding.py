@@ -10,9 +10,14 @@ FEW: Final = 3
 
 def percent(numerator: int | None, denominator: int | None) -> str | None:
     """One decimal place, halves up, from integers alone; None where there is nothing to divide by."""
-    if numerator is None or not denominator:
+    return mean(None if numerator is None else 100 * numerator, denominator)
+
+
+def mean(total: int | None, count: int | None) -> str | None:
+    """As `percent`, of a sum and how many it is of."""
+    if total is None or not count:
         return None
-    tenths = (2000 * numerator + denominator) // (2 * denominator)
+    tenths = (20 * total + count) // (2 * count)
     return f"{tenths // 10}.{tenths % 10}"
 
 

@@ -127,8 +127,13 @@ def columns(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str], ...]:
             if counting.value is not None:
                 value = counting.column or counting.value(TERMS)
                 of = counting.of(TERMS)
-                found.append((name, f"coalesce(sum({value}) FILTER (WHERE {of}), 0)::bigint"))
-                name, condition = f"{name}_items", f"({of}) AND {value} > 0"
+                added = (
+                    f"percentile_disc({counting.rank}) WITHIN GROUP (ORDER BY {value})"
+                    if counting.rank
+                    else f"sum({value})"
+                )
+                found.append((name, f"coalesce({added} FILTER (WHERE {of}), 0)::bigint"))
+                name, condition = f"{name}_items", f"({of}) AND {value} {counting.enough}"
             found.append((name, f"count(*) FILTER (WHERE {condition})"))
     return tuple(found)
 
@@ -142,7 +147,8 @@ def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, .
     shares = any(metric.grain is Grain.UNIT_SHARE for metric in metrics)
     keys = [grouping.share if shares and grouping.share else grouping.key.format(light=LIGHT) for grouping in by]
     joins = [domain.shares] * shares
-    joins += [grouping.join for grouping in by if grouping.join] + [metric.join for metric in metrics if metric.join]
+    joins += [grouping.join for grouping in by if grouping.join]
+    joins += dict.fromkeys(metric.join(TERMS) for metric in metrics if metric.join)
     narrowed = [
         grouping.within[1].format(f"@f{domain.filters.index(grouping.within[0])}@")
         for grouping in by

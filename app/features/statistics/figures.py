@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from app.features.statistics.schemas import Counted, Drill, Figure, Period, label
-from app.metrics.definitions import Basis, Metric, Part
+from app.metrics.definitions import Basis, Metric, Part, ValueUnit
 from app.metrics.drill import Period as Days
 from app.metrics.drill import address
-from app.metrics.rounding import Cell, percent, suppressed
+from app.metrics.rounding import Cell, mean, percent, suppressed
 
 Row = Mapping[str, Any]
 NOTHING: Row = {}
@@ -65,10 +65,20 @@ def _figure(
         period=None if days is None else Period(from_=days[0], to=days[1]),
         numerator=above,
         denominator=below,
-        percent=percent(above, below),
+        percent=percent(above, below) if metric.value_unit is ValueUnit.PERCENT else None,
+        value=_value(metric, above, below),
+        value_unit=metric.value_unit,
         suppressed=hidden,
         drill=Drill(numerator=leads[Part.NUMERATOR], denominator=leads[Part.DENOMINATOR]),
     )
+
+
+def _value(metric: Metric, above: int | None, below: int | None) -> str | None:
+    if metric.value_unit is ValueUnit.PERCENT:
+        return percent(above, below)
+    if metric.value_unit is ValueUnit.COUNT or metric.ranked:
+        return None if above is None or below == 0 else str(above)
+    return mean(above, below)
 
 
 def counted(frame: Frame, metric: Metric, days: Days, cell: Cell, filters: Mapping[str, str]) -> Counted:

@@ -69,10 +69,11 @@ def named_metrics(codes: str) -> tuple[Metric, ...]:
 
 
 def _passes(metrics: Sequence[Metric]) -> list[tuple[Metric, ...]]:
-    """Shares multiply the rows they are counted from, so they are counted apart."""
-    shares = tuple(metric for metric in metrics if metric.grain is Grain.UNIT_SHARE)
-    others = tuple(metric for metric in metrics if metric.grain is not Grain.UNIT_SHARE)
-    return [each for each in (others, shares) if each]
+    """Shares multiply the rows they are counted from, and ranks do not add up, so each are counted apart."""
+    kinds: dict[tuple[bool, bool], list[Metric]] = {}
+    for metric in metrics:
+        kinds.setdefault((metric.grain is Grain.UNIT_SHARE, metric.ranked), []).append(metric)
+    return [tuple(each) for each in kinds.values()]
 
 
 async def count(reader: Reader, view: Viewpoint, domain: Domain, ask: Asked, as_of: datetime, half: int = 0) -> Counted:
@@ -80,9 +81,9 @@ async def count(reader: Reader, view: Viewpoint, domain: Domain, ask: Asked, as_
     period = ask.period or month_of(as_of)
     values = {**view.at(as_of, period), "half": half}
     found = Counted(as_of, period)
-    # Where nothing has two keys, the groups come to the total, and a past need not be gone through twice.
-    parted = bool(ask.by) and not any(grouping.join for grouping in ask.groupings)
     for metrics in _passes(ask.metrics):
+        # Where nothing has two keys, the groups come to the total, and a past need not be gone through twice.
+        parted = bool(ask.by) and not any(grouping.join for grouping in ask.groupings) and not metrics[0].ranked
         rows: list[Row] = await _cells(reader, cells_sql(domain, metrics, ask.groupings), values) if ask.by else []
         if parted:
             total: Row = {name: sum(row[name] for row in rows) for name, _ in columns(metrics)}
@@ -129,14 +130,18 @@ def _added(one: Row, other: Row) -> Row:
 
 
 async def _of_all(db: Database, view: Viewpoint, ask: Asked) -> Counted:
-    """Both halves of a past at once, because PostgreSQL looks one item after another up in one process; they are settled."""
+    """Both halves of a past at once, because PostgreSQL looks one item after another up in one process; they are settled.
+
+    Ranks of halves say nothing of the whole, which is then counted in one.
+    """
+    halved = view.domain.past and not any(metric.ranked for metric in ask.metrics)
 
     async def one(half: int) -> Counted:
         async with db.snapshot() as reader:
-            part = replace(view.domain, half=view.domain.past)
+            part = replace(view.domain, half=halved)
             return await count(reader, view, part, ask, await moment(reader, view.past), half)
 
-    if not view.domain.past:
+    if not halved:
         return await one(0)
     return _together(*await asyncio.gather(*map(one, HALVES)))
 
