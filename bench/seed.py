@@ -80,6 +80,11 @@ _PAST: Final = (
     FROM item_unit u JOIN item i ON i.id = u.item_id""",
     """INSERT INTO item_person_span SELECT p.person_id, p.item_id, i.created_at, 'infinity'
     FROM item_person p JOIN item i ON i.id = p.item_id""",
+    # All into the same item: which one, nothing measured asks.
+    """INSERT INTO item_origin (item_id, id, from_item_id, source_type, document, document_no, quote, source_unit_id, created_at)
+    SELECT t.id, gen_random_uuid(), i.id, i.source_type, i.source_document, i.source_document_no, i.source_quote,
+      i.source_unit_id, i.updated_at
+    FROM item i CROSS JOIN (SELECT id FROM item WHERE state <> 'merged' ORDER BY id LIMIT 1) t WHERE i.state = 'merged'""",
 )
 """What is kept of the past: all of it for items of one version; who was concerned, for those of many."""
 
