@@ -251,6 +251,8 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "Figure.percent": "83.3",
     "Figure.period": None,
     "Figure.suppressed": False,
+    "Figure.value": "83.3",
+    "Figure.value_unit": "percent",
     "FrozenFigure.denominator": 30,
     "FrozenFigure.metric": "closure_rate",
     "FrozenFigure.numerator": 25,
