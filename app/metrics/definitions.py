@@ -124,8 +124,8 @@ def _days(code: str, zh: str, en: str, formula: tuple[str, str], rank: str | Non
 
 
 def _workdays(code: str, zh: str, en: str, formula: tuple[str, str], rank: str | None = None) -> Metric:
-    known = Counting(taken.done_within, taken.workdays_known, "(taken.workdays IS NOT NULL)::int")
-    return Metric(code, Text(zh, en), Text(*formula), Counting(taken.done_within, taken.workdays, "taken.workdays", rank), known,
+    known = Counting(taken.done_within, taken.workdays_known, taken.WORKDAYS_KNOWN)
+    return Metric(code, Text(zh, en), Text(*formula), Counting(taken.done_within, taken.workdays, taken.WORKDAYS, rank), known,
                   Grain.DAY, Basis.PERIOD, join=taken.taken, value_unit=ValueUnit.WORKDAYS)  # fmt: skip
 
 

@@ -40,7 +40,7 @@ _WORKED: Final = (
     " ELSE (extract(isodow FROM s.day) < 6)::int END"
 )
 _PASSED: Final = (
-    f"(SELECT array_agg(o.passed ORDER BY o.day) FROM (SELECT s.day, sum({_WORKED}) OVER (ORDER BY s.day)::int AS passed"
+    f"(SELECT array_agg(o.passed ORDER BY o.day) FROM (SELECT s.day, sum({_WORKED}) OVER (ORDER BY s.day) AS passed"
     f" FROM (SELECT date '{_BEFORE_ALL}' + g AS day FROM generate_series(0, (SELECT make_date(max(l.year), 12, 31)"
     f" FROM calendar_year l) - date '{_BEFORE_ALL}') g) s"
     ' LEFT JOIN calendar_year y ON y.year = extract(year FROM s.day) LEFT JOIN calendar_day c ON c."on" = s.day) o)'
@@ -48,25 +48,31 @@ _PASSED: Final = (
 """Working days up to each day, from the last before the first calendar on; put together once, not for each item."""
 
 
-def _passed(day: str) -> str:
-    return f"calendar.passed[{day} - date '{_BEFORE_ALL}' + 1]"
+def _upto(day: str) -> str:
+    return f"{_PASSED}[{day} - date '{_BEFORE_ALL}' + 1]"
 
 
-_WORKDAYS: Final = f"{_passed(_LAST)} - {_passed(_FIRST)}"
+_BETWEEN: Final = f"{_upto(_LAST)} - {_upto(_FIRST)}"
+"""Those after the first day up to the last, as deadlines are counted."""
+
+
+def _told(between: str) -> str:
+    """Null where a day is of a year whose calendar is not loaded."""
+    return f"CASE WHEN {between} < {_UNKNOWN} THEN greatest({between}, 0) END"
 
 
 def workdays(_: Terms) -> str:
-    """Those after the first day up to the last, as deadlines are counted; null where a year's calendar is not loaded."""
-    return (
-        f"(SELECT CASE WHEN {_WORKDAYS} < {_UNKNOWN} THEN greatest({_WORKDAYS}, 0) END"
-        f" FROM (SELECT {_PASSED} AS passed OFFSET 0) calendar)"
-    )
+    return f"(SELECT {_told('w.days')} FROM (SELECT {_BETWEEN} AS days OFFSET 0) w)"
 
 
 def workdays_known(t: Terms) -> str:
     return f"({workdays(t)} IS NOT NULL)::int"
 
 
+WORKDAYS: Final = _told("taken.passed")
+WORKDAYS_KNOWN: Final = f"(taken.passed < {_UNKNOWN})::int"
+
+
 def taken(t: Terms) -> str:
     """Looked up of what was done in the period alone."""
-    return f"CROSS JOIN LATERAL (SELECT CASE WHEN {done_within(t)} THEN {workdays(t)} END AS workdays OFFSET 0) taken"
+    return f"CROSS JOIN LATERAL (SELECT CASE WHEN {done_within(t)} THEN {_BETWEEN} END AS passed OFFSET 0) taken"
