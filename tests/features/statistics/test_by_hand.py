@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.features.statistics.asking import SPRING, START, Asking
+from tests.make.plot import instant
 
 
 async def test_nothing_at_all_is_no_percentage(told: Asking) -> None:
@@ -225,6 +226,25 @@ async def test_days_from_the_acknowledgement_to_the_report_that_was_accepted(tol
     assert await _value(told, "avg_days", **december) == (0, 0, None, "days")
     assert await _value(told, "p50_days", **december) == (0, 0, None, "days")
     assert await _value(told, "avg_days", "2025-12-31 10:00", **december) == (9, 1, "9.0", "days")
+
+
+async def test_the_course_of_days_taken_is_what_was_known_when_each_month_ended(told: Asking) -> None:
+    start = ("2026-01-02 registered", "2026-01-03 assigned due=2026-06-01", "2026-01-05 acknowledged")
+    # Reported in January and accepted in March, so January does not know of it, and a figure of January asked today does.
+    await told.item(*start, "2026-01-20 verifying", "2026-03-01 closing")
+    await told.item(*start, "2026-02-04 verifying", "2026-02-05 closing")
+    await told.item(*start, "2026-02-08 verifying", "2026-02-09 closing", lead=1)
+    moment = instant("2026-04-01").isoformat().replace("+00:00", "Z")
+    asked = {"metric": "avg_days,p50_days", "months": "4", "as_of": moment}
+    series = (await told.get("/statistics/trend", **asked)).json()["series"]
+    assert [[figure["value"] for figure in point["figures"]] for point in series] == [
+        [None, None], ["32.0", "30"], [None, None], [None, None],
+    ]  # fmt: skip
+    assert await _value(told, "avg_days", period_from="2026-01-01", period_to="2026-01-31") == (15, 1, "15.0", "days")
+    found = await told.ask("p50_days,avg_days", group_by="unit")
+    by_unit = {group["keys"][0]: [figure["value"] for figure in group["figures"]] for group in found["groups"]}
+    assert by_unit == {str(told.plot.units[0]): ["15", "22.5"], str(told.plot.units[1]): ["34", "34.0"]}
+    assert [figure["value"] for figure in found["totals"]] == ["30", "26.3"]
 
 
 async def test_working_days_of_a_year_without_a_calendar_are_not_guessed(told: Asking) -> None:
