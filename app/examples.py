@@ -15,6 +15,7 @@ _NOTE: Final = (
     "rectification-ledger/water-bureau\n1284\n" + _HASH + "\n\n— rectification-ledger/water-bureau Az3grlgtzPICa5OS…\n"
 )
 _CHOSEN_WORDS: Final = "jin-tian-xia-le-yi-chang-yu"
+_FIGURE: Final = {"metric": "closure_rate", "numerator": 25, "denominator": 30, "percent": "83.3", "suppressed": False}
 _FORM: Final = {
     "type": "object",
     "properties": {"outlet": {"type": "string", "title": "媒体名称", "x-title-en": "Outlet", "maxLength": 100}},
@@ -245,17 +246,11 @@ _OF_CLASSES: Final[dict[str, Any]] = {
         "numerator": "/v1/items?source_type=audit&set=closure_rate.numerator",
         "denominator": "/v1/items?source_type=audit&set=closure_rate.denominator",
     },
-    "Figure.denominator": 30,
-    "Figure.metric": "closure_rate",
-    "Figure.numerator": 25,
-    "Figure.percent": "83.3",
+    **{f"{figure}.{name}": value for figure in ("Figure", "FrozenFigure") for name, value in _FIGURE.items()},
     "Figure.period": None,
-    "Figure.suppressed": False,
-    "FrozenFigure.denominator": 30,
-    "FrozenFigure.metric": "closure_rate",
-    "FrozenFigure.numerator": 25,
-    "FrozenFigure.percent": "83.3",
-    "FrozenFigure.suppressed": False,
+    "Figure.value": "83.3",
+    "Figure.value_unit": "percent",
+    "OutcomeTotal.drill": "/v1/items?set=outcome_institution.numerator",
     "FrozenGroup.key": "audit",
     "GateResultOut.checklist": None,
     "GateResultOut.comment": None,

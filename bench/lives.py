@@ -22,8 +22,10 @@ FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 """The driver's word for infinity."""
 NARROW: Final = tuple(ItemVersion.__table__.columns.keys())[4:]  # type: ignore[attr-defined]
 _GATES: Final = ("problem_solved", "rectification_adequate", "people_satisfied")
+_KINDS: Final = ("institution", "recovered_funds", "saved_funds", "accountability", "appointment", "physical")
 _ENDS: Final = ("merged", "split", "voided", "transferred")
 _HELD: Final = {"closed", "merged", "split", "voided", "transferred", "declined", "draft", "submitted", "registered"}
+CHILDREN: Final = ("submission", "gate_result", "survey", "stage_review", "item_cycle", "outcome", "outcome_gone")
 Row = dict[str, Any]
 
 
@@ -41,6 +43,8 @@ class Life:
     survey: list[Row] = field(default_factory=list)
     stage_review: list[Row] = field(default_factory=list)
     item_cycle: list[Row] = field(default_factory=list)
+    outcome: list[Row] = field(default_factory=list)
+    outcome_gone: list[Row] = field(default_factory=list)
 
     @property
     def last(self) -> Row:
@@ -59,7 +63,8 @@ class _Teller:
         self.row: Row = {name: item[name] for name in NARROW} | {
             "state": "draft", "cycle": 1, "lead_unit_id": None, "accountable_leader_ids": [], "mode": None,
             "due_on": None, "due_sort": FAR, "original_due_on": None, "registered_at": None, "completed_at": None,
-            "closed_at": None, "measures_total": 0, "measures_done": 0, "submission_no": 0, "progress_percent": 0,
+            "closed_at": None, "acknowledged_at": None, "cycle_started_at": None, "measures_total": 0, "measures_done": 0,
+            "submission_no": 0, "progress_percent": 0,
         }  # fmt: skip
         self.severity = item["severity"] or "general"
         self.row["severity"] = None
@@ -110,7 +115,7 @@ class _Teller:
             self.step(5, state="declined")
             raise StopIteration
         self.step(5, state="registered", severity=self.severity)
-        self.row["registered_at"] = self.at
+        self.row["registered_at"] = self.row["cycle_started_at"] = self.at
         self.perhaps_end(0.04)
         self.assign()
         if self.chance(0.08):
@@ -135,6 +140,7 @@ class _Teller:
 
     def plan(self) -> None:
         self.step(3, state="planning")
+        self.row["acknowledged_at"] = self.at
         self.perhaps_end(0.02)
         self.step(
             9, state="plan_review" if self.chance(0.2) else "rectifying", measures_total=self.random.randrange(1, 3)
@@ -148,6 +154,21 @@ class _Teller:
         while self.row["measures_done"] < self.row["measures_total"]:
             done = self.row["measures_done"] + 1
             self.step(12, measures_done=done, progress_percent=100 * done // self.row["measures_total"])
+            if self.chance(0.2):
+                self.yield_something()
+
+    def yield_something(self) -> None:
+        """Sometimes recorded by mistake, and taken back."""
+        kind = self.random.choice(_KINDS)
+        counted: Row = {"kind": kind, "amount_fen": None, "quantity": None}
+        counted["amount_fen" if kind.endswith("funds") else "quantity"] = self.random.randrange(1, 1000)
+        row = self.child(**counted, name="整改成果", created_at=self.at)
+        if not self.chance(0.2):
+            self.life.outcome.append(row)
+            return
+        self.step(2)
+        gone = {name: row[name] for name in ("item_id", "id", "created_at", *counted)}
+        self.life.outcome_gone.append({**gone, "gone_at": self.at})
 
     def sustain(self) -> None:
         self.step(10, state="sustaining")
@@ -224,7 +245,7 @@ class _Teller:
                    "progress_percent": 0, "original_due_on": None}  # fmt: skip
         self.row = {**self.row, "original_due_on": None}
         self.step(60, state="planning", **changes)
-        self.row.update(self.due())
+        self.row.update(self.due(), cycle_started_at=self.at)
         self.step(5, state="rectifying", measures_total=self.random.randrange(1, 3))
 
 

@@ -37,7 +37,7 @@ from app.tables.item import FAR_INSTANT, WRITTEN, Item
 from app.tables.past import ItemVersion
 from app.trail.envelope import START, Entry, Origin, envelope
 from bench import words
-from bench.lives import FOREVER, tell
+from bench.lives import CHILDREN, FOREVER, tell
 from bench.organisation import Organisation, Row, build, made_id
 
 CHUNK: Final = 5_000
@@ -80,6 +80,11 @@ _PAST: Final = (
     FROM item_unit u JOIN item i ON i.id = u.item_id""",
     """INSERT INTO item_person_span SELECT p.person_id, p.item_id, i.created_at, 'infinity'
     FROM item_person p JOIN item i ON i.id = p.item_id""",
+    # All into the same item: which one, nothing measured asks.
+    """INSERT INTO item_origin (item_id, id, from_item_id, source_type, document, document_no, quote, source_unit_id, created_at)
+    SELECT t.id, gen_random_uuid(), i.id, i.source_type, i.source_document, i.source_document_no, i.source_quote,
+      i.source_unit_id, i.updated_at
+    FROM item i CROSS JOIN (SELECT id FROM item WHERE state <> 'merged' ORDER BY id LIMIT 1) t WHERE i.state = 'merged'""",
 )
 """What is kept of the past: all of it for items of one version; who was concerned, for those of many."""
 
@@ -293,13 +298,13 @@ class _Maker:
         for version, ((at, columns), end) in enumerate(zip(life.versions, ends, strict=True), start=1):
             key = {"item_id": row["id"], "version": version, "valid_from": at, "valid_to": end}
             batch.past["seeded_version"].append({**key, **columns})
-        for table in ("submission", "gate_result", "survey", "stage_review", "item_cycle"):
+        for table in CHILDREN:
             batch.past[table] += getattr(life, table)
         last = life.last
         registered = last["registered_at"]
         return last | {
             "version": len(life.versions), "created_at": born, "updated_at": life.versions[-1][0],
-            "registered_sort": registered or FAR_INSTANT, "cycle_started_at": registered, "assigned_on": None,
+            "registered_sort": registered or FAR_INSTANT, "assigned_on": None,
             "number": f"ZG-{registered.year}-{number:07d}" if registered else None,
             "deadline": _deadline(last["due_on"]) if last["lead_unit_id"] else None,
             "chain": _CHAIN if last["state"] in {"verifying", "closing", "closed"} else [],

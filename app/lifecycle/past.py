@@ -59,8 +59,8 @@ def known(at: str, source: str = _OF_VERSIONS, more: str = "") -> str:
   SELECT v.item_id AS id, v.version, v.state, v.cycle, v.ledger_id, v.source_type, v.category, v.severity,
     v.confidentiality, v.major_kind, v.mode, v.lead_unit_id, v.responsible_unit_id, v.accountable_leader_ids, v.due_on,
     v.due_sort, v.blue_from, v.yellow_from, v.red_from, v.progress_percent, v.original_due_on,
-    v.measures_total, v.measures_done, v.submission_no, v.registered_at, v.completed_at, v.closed_at,
-    coalesce(v.registered_at, '{FAR_INSTANT.isoformat()}') AS registered_sort, v.valid_from AS updated_at,
+    v.measures_total, v.measures_done, v.submission_no, v.registered_at, v.completed_at, v.closed_at, v.acknowledged_at,
+    v.cycle_started_at, coalesce(v.registered_at, '{FAR_INSTANT.isoformat()}') AS registered_sort, v.valid_from AS updated_at,
     CASE WHEN v.registered_at IS NOT NULL THEN t.number END AS number, t.external_system, t.external_id,
     CASE WHEN t.id IS NULL THEN g.finder_person_id ELSE t.finder_person_id END AS finder_person_id,
     CASE WHEN t.id IS NULL THEN g.finder_unit_id ELSE t.finder_unit_id END AS finder_unit_id{more}
@@ -73,7 +73,7 @@ _SAME_AS_ROW: Final = (
     "version", "state", "cycle", "ledger_id", "source_type", "category", "severity", "confidentiality", "major_kind", "mode",
     "lead_unit_id", "responsible_unit_id", "accountable_leader_ids", "due_on", "due_sort", "blue_from", "yellow_from",
     "red_from", "progress_percent", "original_due_on", "measures_total", "measures_done", "submission_no", "registered_at",
-    "completed_at", "closed_at",
+    "completed_at", "closed_at", "acknowledged_at", "cycle_started_at",
 )  # fmt: skip
 _OF_ROW: Final = (
     "registered_sort, t.number, t.external_system, t.external_id, "

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.core.enums import LabelledEnum
 from app.core.errors import Text
-from app.metrics import sets
+from app.metrics import sets, taken
 from app.metrics.sets import Condition, Terms, both
 
 
@@ -23,6 +23,7 @@ class Grain(LabelledEnum):
     CLOSING = "closing", "销号次数", "Closings"
     SUBMISSION = "submission", "销号申请", "Completion reports"
     BALLOT = "ballot", "测评票", "Ballots"
+    DAY = "day", "天数", "Days"
 
 
 class Basis(LabelledEnum):
@@ -30,6 +31,15 @@ class Basis(LabelledEnum):
 
     INSTANT = "instant", "时点", "A moment"
     PERIOD = "period", "期间", "A period"
+
+
+class ValueUnit(LabelledEnum):
+    """What the value of a figure is told in."""
+
+    COUNT = "count", "数", "A number"
+    PERCENT = "percent", "百分比", "Per cent"
+    DAYS = "days", "天", "Days"
+    WORKDAYS = "workdays", "工作日", "Working days"
 
 
 class Part(LabelledEnum):
@@ -43,22 +53,32 @@ class Part(LabelledEnum):
 class Counting:
     """A set of items; where its grain is not the item, `value` is how much each of them counts.
 
-    `column` is the same value as a column of the metric's join.
+    `column` is the same value as a column of the metric's join. Values are added up; with a `rank` the figure is instead the
+    smallest of them that so many tenths of the items do not exceed, and items count whatever their value.
     """
 
     of: Condition
     value: Condition | None = None
     column: str | None = None
+    rank: int | None = None
+
+    @property
+    def enough(self) -> str:
+        """What the value of an item is that is among the counted."""
+        return "> 0" if self.rank is None else ">= 0"
 
     def condition(self, terms: Terms) -> str:
         """What counts nothing is not among the counted."""
         text = self.of(terms)
-        return text if self.value is None else f"({text}) AND {self.value(terms)} > 0"
+        return text if self.value is None else f"({text}) AND {self.value(terms)} {self.enough}"
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`formula` says it in words; without a denominator the figure is a count; `join` looks values up once an item."""
+    """`formula` says it in words; without a denominator the figure is a count; `join` looks values up once an item.
+
+    In per cent or in days, the value is what the numerator comes to for each of the denominator, or its own where it is ranked.
+    """
 
     code: str
     label: Text
@@ -68,7 +88,13 @@ class Metric:
     grain: Grain = Grain.PROBLEM
     basis: Basis = Basis.INSTANT
     version: int = 1
-    join: str = ""
+    join: Condition | None = None
+    value_unit: ValueUnit = ValueUnit.PERCENT
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the figures of parts do not come to the figure of the whole."""
+        return self.numerator.rank is not None
 
     def counting(self, part: Part) -> Counting | None:
         return self.numerator if part is Part.NUMERATOR else self.denominator
@@ -78,7 +104,7 @@ _I, _P = Basis.INSTANT, Basis.PERIOD
 
 
 def _count(code: str, zh: str, en: str, formula: tuple[str, str], of: Condition, basis: Basis = _I) -> Metric:
-    return Metric(code, Text(zh, en), Text(*formula), Counting(of), basis=basis)
+    return Metric(code, Text(zh, en), Text(*formula), Counting(of), basis=basis, value_unit=ValueUnit.COUNT)
 
 
 def _share(  # noqa: PLR0913, PLR0917 - one row of a table, read by its columns
@@ -91,6 +117,32 @@ def _share(  # noqa: PLR0913, PLR0917 - one row of a table, read by its columns
     )
 
 
+def _days(code: str, zh: str, en: str, formula: tuple[str, str], rank: int | None = None) -> Metric:
+    """Days from the acknowledgement of an item to its report."""
+    return Metric(code, Text(zh, en), Text(*formula), Counting(taken.done_within, taken.days, rank=rank),
+                  Counting(taken.done_within), Grain.DAY, Basis.PERIOD, value_unit=ValueUnit.DAYS)  # fmt: skip
+
+
+def _workdays(code: str, zh: str, en: str, formula: tuple[str, str], rank: int | None = None) -> Metric:
+    known = Counting(taken.done_within, taken.workdays_known, taken.WORKDAYS_KNOWN)
+    return Metric(code, Text(zh, en), Text(*formula), Counting(taken.done_within, taken.workdays, taken.WORKDAYS, rank), known,
+                  Grain.DAY, Basis.PERIOD, join=taken.taken, value_unit=ValueUnit.WORKDAYS)  # fmt: skip
+
+
+def _outcome(kind: str, zh: str, en: str) -> Metric:
+    formula = (f"应整改中有此类成效的：{zh}", f"items to rectify with such an outcome: {en.lower()}")
+    return _count(f"outcome_{kind}", zh, en, formula, sets.having(kind))
+
+
+OUTCOMES: Final = {
+    "institution": _outcome("institution", "制度建设", "Institutions"),
+    "recovered_funds": _outcome("recovered_funds", "追缴挽回资金", "Recovered funds"),
+    "saved_funds": _outcome("saved_funds", "节约资金", "Saved funds"),
+    "accountability": _outcome("accountability", "问责处理", "Accountability"),
+    "appointment": _outcome("appointment", "人事调整", "Appointments"),
+    "physical": _outcome("physical", "实物成果", "Physical results"),
+}
+"""The items behind the outcomes of each kind."""
 _s = sets
 METRICS: Final[tuple[Metric, ...]] = (
     _count("due_base", "应整改总数", "Items to rectify",
@@ -140,12 +192,17 @@ METRICS: Final[tuple[Metric, ...]] = (
            Text("被退回的销号申请 ÷ 销号申请（撤回的不算退回）",
                 "completion reports returned ÷ completion reports; a withdrawn one is not returned"),
            Counting(_s.due_base, _s.returns, "returned.reports"), Counting(_s.due_base, _s.submissions),
-           Grain.SUBMISSION, join=_s.RETURNED),
+           Grain.SUBMISSION, join=_s.returned),
     Metric("satisfaction_rate", Text("满意率", "Satisfaction"),
            Text("满意与基本满意票 ÷ 有效票（满意、基本满意、不满意），按各事项当前销号申请的测评",
                 "satisfied and basically satisfied ÷ valid ballots, of the surveys on each item's current completion report"),
            Counting(_s.due_base, _s.ballots_satisfied, "ballots.satisfied"),
-           Counting(_s.due_base, _s.ballots_valid, "ballots.valid"), Grain.BALLOT, join=_s.BALLOTS),
+           Counting(_s.due_base, _s.ballots_valid, "ballots.valid"), Grain.BALLOT, join=_s.ballots),
+    Metric("satisfaction_pass_rate", Text("群众满意关通过率", "Accepted by the people"),
+           Text("群众满意关通过 ÷ 群众满意关已评定（豁免、无法评定的不算），按各事项当前销号申请",
+                "gate of satisfaction passed ÷ passed or failed, of each item's current completion report; waived is neither"),
+           Counting(_s.due_base, _s.people_satisfied, "people.satisfied"),
+           Counting(_s.due_base, _s.people_asked, "people.asked"), join=_s.people),
     _share("gate_waiver_rate", "满意度豁免率", "Satisfaction waived",
            ("销号时群众满意关豁免 ÷ 已销号", "closed with the gate of satisfaction waived ÷ closed out"),
            _s.satisfaction_waived, _s.closed),
@@ -182,6 +239,21 @@ METRICS: Final[tuple[Metric, ...]] = (
            ("期间再次销号、十二个月内又重新立账 ÷ 期间再次销号",
             "closed again in the period and reopened within twelve months ÷ closed again in the period"),
            _s.later_rebounds, both(_s.due_base, _s.later_cohort), _P),
+    _days("avg_days", "平均办理天数", "Days taken, mean",
+          ("期间完成的事项自签收（重新立账的自重新立账）至申请销号的自然日之和 ÷ 件数，不扣除暂停",
+           "calendar days from acknowledgement, or reopening, to completion report ÷ items completed; suspensions count")),
+    _days("p50_days", "办理天数中位数", "Days taken, median",
+          ("期间完成的事项中半数不超过的自然日（就近秩次）", "calendar days that half did not exceed"), 5),
+    _days("p90_days", "办理天数九成位", "Days taken by nine in ten",
+          ("期间完成的事项中九成不超过的自然日（就近秩次）", "calendar days that nine in ten did not exceed"), 9),
+    _workdays("avg_workdays", "平均办理工作日", "Working days taken, mean",
+              ("同平均办理天数，按工作日，签收当日不计；所经年份未载入工作日历的事项不计",
+               "the same in working days, the first not counted, without items in years whose calendar is not loaded")),
+    _workdays("p50_workdays", "办理工作日中位数", "Working days taken, median",
+              ("期间完成的事项中半数不超过的工作日（就近秩次）", "working days that half did not exceed"), 5),
+    _workdays("p90_workdays", "办理工作日九成位", "Working days taken by nine in ten",
+              ("期间完成的事项中九成不超过的工作日（就近秩次）", "working days that nine in ten did not exceed"), 9),
+    *OUTCOMES.values(),
 )  # fmt: skip
 BY_CODE: Final = {metric.code: metric for metric in METRICS}
 
@@ -196,6 +268,8 @@ def described(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
             "version": metric.version,
             "grain": metric.grain.value,
             "basis": metric.basis.value,
+            "value_unit": metric.value_unit.value,
+            "rank": metric.numerator.rank,
             "formula": {"zh": metric.formula.zh, "en": metric.formula.en},
             "sets": {
                 part.value: [counting.condition(_ANY), None if counting.value is None else counting.value(_ANY)]

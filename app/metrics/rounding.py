@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 FEW: Final = 3
@@ -10,10 +11,25 @@ FEW: Final = 3
 
 def percent(numerator: int | None, denominator: int | None) -> str | None:
     """One decimal place, halves up, from integers alone; None where there is nothing to divide by."""
-    if numerator is None or not denominator:
+    return mean(None if numerator is None else 100 * numerator, denominator)
+
+
+def mean(total: int | None, count: int | None) -> str | None:
+    """As `percent`, of a sum and how many it is of."""
+    if total is None or not count:
         return None
-    tenths = (2000 * numerator + denominator) // (2 * denominator)
+    tenths = (20 * total + count) // (2 * count)
     return f"{tenths // 10}.{tenths % 10}"
+
+
+def nearest_rank(spread: Mapping[int, int], tenths: int) -> int | None:
+    """The smallest value that so many tenths of the items do not exceed; `spread` says how many items have each."""
+    items, below = sum(spread.values()), 0
+    for value in sorted(spread):
+        below += spread[value]
+        if spread[value] and 10 * below >= tenths * items:
+            return value
+    return None
 
 
 class Cell(NamedTuple):

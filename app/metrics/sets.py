@@ -53,7 +53,7 @@ def midnight(day: str) -> str:
     return f"(({day})::timestamp AT TIME ZONE {BEIJING})"
 
 
-def _within(instant: str, t: Terms) -> str:
+def within(instant: str, t: Terms) -> str:
     return f"({instant} >= {t.start} AND {instant} < {t.end})"
 
 
@@ -143,28 +143,28 @@ def verified_or_sustained(t: Terms) -> str:
 
 
 def registered_within(t: Terms) -> str:
-    return _within("i.registered_at", t)
+    return within("i.registered_at", t)
 
 
 def _earlier_closing(t: Terms, condition: str) -> str:
     """A cycle that is over, closed in the period: `c` is what was frozen of it, and the item was written since."""
     return (
         f"(i.cycle > 1 AND i.updated_at >= {t.start} AND EXISTS (SELECT FROM item_cycle c WHERE c.item_id = i.id"
-        f" AND c.cycle < i.cycle AND {_within('c.closed_at', t)} AND {condition}))"
+        f" AND c.cycle < i.cycle AND {within('c.closed_at', t)} AND {condition}))"
     )
 
 
 def closed_within(t: Terms) -> str:
-    now = f"(i.state = 'closed' AND {_within('i.closed_at', t)})"
+    now = f"(i.state = 'closed' AND {within('i.closed_at', t)})"
     return f"({now} OR {_earlier_closing(t, 'true')})"
 
 
 def closings_within(t: Terms) -> str:
     """How many times an item was closed in the period."""
-    now = f"(i.state = 'closed' AND {_within('i.closed_at', t)})::int"
+    now = f"(i.state = 'closed' AND {within('i.closed_at', t)})::int"
     before = (
         "(SELECT count(*)::int FROM item_cycle c WHERE c.item_id = i.id AND c.cycle < i.cycle"
-        f" AND {_within('c.closed_at', t)})"
+        f" AND {within('c.closed_at', t)})"
     )
     return f"(coalesce({now}, 0) + CASE WHEN i.cycle > 1 THEN {before} ELSE 0 END)"
 
@@ -181,7 +181,7 @@ def reopened_within(t: Terms) -> str:
     began = _REOPENING.format(cycle="again.cycle")
     return (
         f"(i.cycle > 1 AND i.updated_at >= {t.start} AND EXISTS (SELECT FROM generate_series(2, i.cycle) AS again(cycle)"
-        f" CROSS JOIN LATERAL ({began}) AS began WHERE {_within('began.valid_from', t)}))"
+        f" CROSS JOIN LATERAL ({began}) AS began WHERE {within('began.valid_from', t)}))"
     )
 
 
@@ -217,7 +217,7 @@ def _came_back() -> str:
 
 
 def first_cohort(t: Terms) -> str:
-    now = f"(i.state = 'closed' AND i.cycle = 1 AND {_within('i.closed_at', t)})"
+    now = f"(i.state = 'closed' AND i.cycle = 1 AND {within('i.closed_at', t)})"
     return f"({now} OR {_earlier_closing(t, 'c.cycle = 1')})"
 
 
@@ -226,7 +226,7 @@ def first_rebounds(t: Terms) -> str:
 
 
 def later_cohort(t: Terms) -> str:
-    now = f"(i.state = 'closed' AND i.cycle > 1 AND {_within('i.closed_at', t)})"
+    now = f"(i.state = 'closed' AND i.cycle > 1 AND {within('i.closed_at', t)})"
     return f"({now} OR {_earlier_closing(t, 'c.cycle > 1')})"
 
 
@@ -305,12 +305,37 @@ def ballots_valid(_: Terms) -> str:
     return f"(SELECT coalesce(sum({_VALID}), 0)::int {_OF_SUBMISSION})"
 
 
-BALLOTS = (
-    f"CROSS JOIN LATERAL (SELECT coalesce(sum({_SATISFIED}), 0)::int AS satisfied, coalesce(sum({_VALID}), 0)::int AS valid"
-    f" {_OF_SUBMISSION}) ballots"
+def ballots(_: Terms) -> str:
+    return (
+        f"CROSS JOIN LATERAL (SELECT coalesce(sum({_SATISFIED}), 0)::int AS satisfied, coalesce(sum({_VALID}), 0)::int AS valid"
+        f" {_OF_SUBMISSION}) ballots"
+    )
+
+
+def returned(t: Terms) -> str:
+    return f"CROSS JOIN LATERAL (SELECT {returns(t)} AS reports OFFSET 0) returned"
+
+
+_PEOPLE = (
+    "(SELECT g.result FROM gate_result g WHERE i.submission_no > 0 AND g.item_id = i.id AND g.submission_no = i.submission_no"
+    " AND g.gate = 'people_satisfied' AND g.cycle = i.cycle AND g.changed_seq <= i.version ORDER BY g.changed_seq DESC LIMIT 1)"
 )
-RETURNED = f"CROSS JOIN LATERAL (SELECT {returns(Terms('', ''))} AS reports OFFSET 0) returned"
-"""Looked up once an item, where a figure needs a value in several places; the offset keeps it from being copied there."""
+"""The last word of the people the item concerns on its current report."""
+
+
+def people_satisfied(_: Terms) -> str:
+    return f"coalesce(({_PEOPLE} = 'passed')::int, 0)"
+
+
+def people_asked(_: Terms) -> str:
+    return f"coalesce(({_PEOPLE} IN ('passed', 'failed'))::int, 0)"
+
+
+def people(_: Terms) -> str:
+    return (
+        "CROSS JOIN LATERAL (SELECT coalesce((p.said = 'passed')::int, 0) AS satisfied,"
+        f" coalesce((p.said IN ('passed', 'failed'))::int, 0) AS asked FROM (SELECT {_PEOPLE} AS said OFFSET 0) p) people"
+    )
 
 
 def satisfaction_waived(_: Terms) -> str:
@@ -325,4 +350,16 @@ def satisfaction_waived(_: Terms) -> str:
     return (
         "i.state = 'closed' AND (i.id, i.submission_no) IN (SELECT g.item_id, g.submission_no FROM gate_result g"
         f" WHERE g.gate = 'people_satisfied' AND g.result = 'waived' AND NOT EXISTS ({later}))"
+    )
+
+
+def having(kind: str) -> Condition:
+    """Items with an outcome of a kind that was recorded by then and not yet removed; kinds are found once for all items."""
+    known = f"item_id = i.id AND o.kind = '{kind}' AND o.created_at <= i.updated_at"
+    ever = " UNION ALL ".join(
+        f"SELECT item_id FROM {table} WHERE kind = '{kind}'" for table in ("outcome", "outcome_gone")
+    )
+    return lambda t: (
+        f"{due_base(t)} AND i.id IN ({ever}) AND (EXISTS (SELECT FROM outcome o WHERE o.{known})"
+        f" OR EXISTS (SELECT FROM outcome_gone o WHERE o.{known} AND o.gone_at > i.updated_at))"
     )

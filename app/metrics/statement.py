@@ -130,32 +130,32 @@ def columns(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str], ...]:
                 value = counting.column or counting.value(TERMS)
                 of = counting.of(TERMS)
                 found.append((name, f"coalesce(sum({value}) FILTER (WHERE {of}), 0)::bigint"))
-                name, condition = f"{name}_items", f"({of}) AND {value} > 0"
+                name, condition = f"{name}_items", f"({of}) AND {value} {counting.enough}"
             found.append((name, f"count(*) FILTER (WHERE {condition})"))
     return tuple(found)
 
 
-def _by_key(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
-    """One row for each combination of keys `k0`, `k1` an item has; without keys one row.
+def _by_key(
+    domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...], counts: Mapping[str, str], value: str = ""
+) -> str:
+    """One row for each combination of keys `k0`, `k1` an item has, and of its `value`; without any one row.
 
     All metrics count shares or none does, because shares multiply the rows.
     """
     shares = any(metric.grain is Grain.UNIT_SHARE for metric in metrics)
     keys = [grouping.share if shares and grouping.share else grouping.key.format(light=LIGHT) for grouping in by]
-    joins = [domain.shares] * shares + [metric.join for metric in metrics if metric.join]
-    chosen = [f"{key} AS k{place}" for place, key in enumerate(keys)]
-    counts = [f"{expression} AS {name}" for name, expression in columns(metrics)]
-    grouped = f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}" if keys else ""
-    return f"SELECT {', '.join(chosen + counts)} FROM {domain.source} {' '.join(joins)} WHERE {domain.where}{grouped}"
+    joins = [domain.shares] * shares + list(dict.fromkeys(metric.join(TERMS) for metric in metrics if metric.join))
+    chosen = [f"{key} AS k{place}" for place, key in enumerate(keys)] + [f"{value} AS value"] * bool(value)
+    grouped = f" GROUP BY {', '.join(str(place) for place in range(1, len(chosen) + 1))}" if chosen else ""
+    chosen += [f"{expression} AS {name}" for name, expression in counts.items()]
+    return f"SELECT {', '.join(chosen)} FROM {domain.source} {' '.join(joins)} WHERE {domain.where}{grouped}"
 
 
-@lru_cache(maxsize=1024)
-def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
-    """One row for each combination of keys `k0`, `k1`, and one of all, whose `whole` is true; without keys that row alone."""
-    inner = _by_key(domain, metrics, by)
-    if not by:
-        return inner
-    # What an item has several keys by is counted once by what gives them, and then added up to each: that are few rows.
+def _each(domain: Domain, by: tuple[Grouping, ...]) -> tuple[list[str], str]:
+    """The keys an item counts under, from rows `c` of `_by_key`, and where they are found.
+
+    What an item has several keys by is counted once by what gives them, and then added up to each: that are few rows.
+    """
     keys = [grouping.each or f"c.k{place}" for place, grouping in enumerate(by)]
     joins = " ".join(grouping.join.format(f"c.k{place}") for place, grouping in enumerate(by) if grouping.join)
     within = [
@@ -163,14 +163,47 @@ def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, .
         for grouping in by
         if grouping.within is not None and grouping.within[0] in domain.filters
     ]
-    sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name, _ in columns(metrics))
-    chosen = ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
-    groups = (
-        f"SELECT false AS whole, {chosen}, {sums} FROM c {joins}"
-        f" WHERE {' AND '.join(within) or 'true'} GROUP BY {', '.join(keys)} LIMIT {MOST_CELLS + 1}"
+    return keys, f"c {joins} WHERE {' AND '.join(within) or 'true'}"
+
+
+def _grouped(by: tuple[Grouping, ...], inner: str, groups: str, whole: str) -> str:
+    """Rows of each combination of keys, and one of all, whose `whole` is true; without keys that row alone."""
+    if not by:
+        return f"WITH c AS MATERIALIZED ({inner}) SELECT true AS whole, {whole}"
+    nothing = ", ".join("NULL" for _ in by)
+    return (
+        f"WITH c AS MATERIALIZED ({inner}) ({groups} LIMIT {MOST_CELLS + 1}) UNION ALL SELECT true, {nothing}, {whole}"
     )
-    nothing = ", ".join("NULL" for _ in keys)
-    return f"WITH c AS MATERIALIZED ({inner}) ({groups}) UNION ALL SELECT true, {nothing}, {sums} FROM c"
+
+
+def _named(keys: Sequence[str]) -> str:
+    return ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
+
+
+@lru_cache(maxsize=1024)
+def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
+    """One row for each combination of keys `k0`, `k1`, and one of all, whose `whole` is true; without keys that row alone."""
+    counts = dict(columns(metrics))
+    inner, (keys, rows) = _by_key(domain, metrics, by, counts), _each(domain, by)
+    sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in counts)
+    groups = f"SELECT false AS whole, {_named(keys)}, {sums} FROM {rows} GROUP BY {', '.join(keys)}"
+    return _grouped(by, inner, groups, f"{sums} FROM c")
+
+
+@lru_cache(maxsize=256)
+def spreads_sql(domain: Domain, ranked: Metric, by: tuple[Grouping, ...]) -> str:
+    """As `cells_sql`, with `spread`: how many of the items have each value, which adds up where their ranks do not."""
+    counting = ranked.numerator
+    given = counting.column or (counting.value or counting.of)(TERMS)
+    value = f"CASE WHEN {counting.of(TERMS)} THEN {given} END"
+    inner, (keys, rows) = _by_key(domain, (ranked,), by, {"n": "count(*)"}, value), _each(domain, by)
+    spread = "coalesce(json_object_agg(s.value, s.n), '{}') AS spread"
+    counted = "sum(c.n)::bigint AS n"
+    each = f"SELECT {_named(keys)}, c.value, {counted} FROM {rows} AND c.value >= 0 GROUP BY {', '.join(keys)}, c.value"
+    names = ", ".join(f"s.k{place}" for place in range(len(by)))
+    groups = f"SELECT false AS whole, {names}, {spread} FROM ({each}) s GROUP BY {names}"
+    all_ = f"SELECT c.value, {counted} FROM c WHERE c.value >= 0 GROUP BY c.value"
+    return _grouped(by, inner, groups, f"{spread} FROM ({all_}) s")
 
 
 @lru_cache(maxsize=1024)
@@ -180,7 +213,7 @@ def tiles_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, .
     `place` is the number of the key a row belongs to, and one more than the last for the total.
     """
     keys = [f"k{place}" for place in range(len(by))]
-    inner = _by_key(domain, metrics, by)
+    inner = _by_key(domain, metrics, by, dict(columns(metrics)))
     names = [name for name, _ in columns(metrics)]
     place = "CASE " + " ".join(f"WHEN grouping({key}) = 0 THEN {place}" for place, key in enumerate(keys))
     sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in names)

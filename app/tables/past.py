@@ -77,6 +77,8 @@ class ItemVersion(SQLModel, table=True):
     completed_at: datetime | None = instant(null=True)
     closed_at: datetime | None = instant(null=True)
     next_look_back_on: date | None = day(null=True)
+    acknowledged_at: datetime | None = instant(null=True)
+    cycle_started_at: datetime | None = instant(null=True)
 
 
 class ItemGone(SQLModel, table=True):

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from app.audit.beside import ORIGINS
 from app.settings import normalise_url
 from app.trail.canonical import leaf_hash
 from bench import verify
@@ -47,6 +48,7 @@ async def test_a_seeded_ledger_is_one_the_service_could_have_written(database: C
         assert (world.count, world.assigned) == (300, 20)
         assert await connection.fetchval("SELECT count(*) FROM item") == 320
         assert await connection.fetchval(_NOBODY) == 0
+        assert await connection.fetch(ORIGINS) == []
         assert await connection.fetchval("SELECT count(DISTINCT state) FROM item") >= 12
         for row in await connection.fetch(
             "SELECT body, hash, head_hash FROM event JOIN item ON item.id = subject_id LIMIT 50"

@@ -8,7 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.features.statistics.fresh import Fresh
 from tests.browser.conftest import CANARY, NEEDED, PHONE, WALL, Site, go, shot, shown, sign_in
+from tests.make.world import case
 from tests.support.chromium import Page
 
 pytestmark = NEEDED
@@ -43,8 +45,9 @@ async def test_signing_in_and_out_with_a_cookie_no_script_can_read(page: Page, s
 async def test_every_figure_on_the_board_is_the_one_of_the_api(page: Page, site: Site) -> None:
     await sign_in(page, site)
     told = await site.dashboard("supervision_office")
-    counts = [one for one in told["figures"] if one["denominator"] is None and one["percent"] is None]
-    shown_counts = {one["metric"]: str(one["numerator"]) for one in counts if one["drill"]["denominator"] is None}
+    counts = [one for one in told["figures"] if one["value_unit"] != "percent"]
+    shown_counts = {one["metric"]: "—" if one["value"] is None else one["value"] for one in counts}
+    assert "avg_days" in shown_counts
     tiles = await page.js(
         "Object.fromEntries([...document.querySelectorAll('.tile')].map("
         "(one) => [one.dataset.metric, one.querySelector('.tile-value').innerText]))"
@@ -55,7 +58,7 @@ async def test_every_figure_on_the_board_is_the_one_of_the_api(page: Page, site:
     }
     assert tiles == shown_counts
     assert len(tiles) >= 6
-    shares = [one for one in told["figures"] if one["drill"]["denominator"] is not None]
+    shares = [one for one in told["figures"] if one["value_unit"] == "percent"]
     percents = {one["metric"]: "—" if one["percent"] is None else f"{one['percent']}%" for one in shares}
     assert percents == await page.js(
         "Object.fromEntries([...document.querySelectorAll('.rate, .gauge-text')].map("
@@ -89,9 +92,9 @@ async def test_every_chart_is_also_a_table_of_the_same_figures(page: Page, site:
 
 
 def cell(one: dict[str, Any]) -> str:
-    if one["denominator"] is None and one["percent"] is None and one["drill"]["denominator"] is None:
-        return str(one["numerator"])
-    return "—" if one["percent"] is None else f"{one['percent']}%"
+    if one["value"] is None:
+        return "＊" if one["suppressed"] else "—"
+    return f"{one['value']}%" if one["value_unit"] == "percent" else str(one["value"])
 
 
 async def test_a_figure_leads_to_the_list_of_what_it_counts_and_on_to_an_item(page: Page, site: Site) -> None:
@@ -113,6 +116,28 @@ async def test_a_figure_leads_to_the_list_of_what_it_counts_and_on_to_an_item(pa
         missing["detail"]
         for missing in [m for gate in readiness["gates"] for m in gate["missing"]] + readiness["guards"]
     ]
+
+
+async def test_what_falls_due_and_what_was_yielded_lead_to_their_items_too(page: Page, site: Site) -> None:
+    of = case()
+    item = await site.world.carrier.to("rectifying", of)
+    head = await site.world.carrier.head(of)
+    await head.post(f"/items/{item['id']}/outcomes", {"kind": "institution", "name": "采购管理办法"})
+    site.world.app.state.figures = Fresh()
+    told = await site.dashboard("supervision_office")
+    yielded = next(one["items"] for one in told["outcomes"] if one["kind"] == "institution")
+    assert yielded >= 1
+    await sign_in(page, site)
+    for chosen, number in (
+        ("[data-metric=due_this_week]", told["due_this_week"]["numerator"]),
+        ("[data-outcome=institution] a", yielded),
+    ):
+        await go(page, "#/", "board")
+        await page.until(f"document.querySelector('{chosen}')")
+        await page.js(f"document.querySelector('{chosen}').click()")
+        await shown(page, "items")
+        assert await page.js("document.querySelector('[data-total]').dataset.total") == str(number)
+    assert await page.js(f"document.querySelector('.items a[href*=\\'{item['id']}\\']') !== null")
 
 
 async def test_an_item_says_whether_its_last_step_is_under_a_signed_checkpoint(page: Page, site: Site) -> None:

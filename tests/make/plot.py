@@ -59,12 +59,15 @@ class Story:
         getattr(self, f"_after_{what}", lambda *_: None)(at, told)
 
     def _registered(self, at: datetime) -> Row:
-        return {"state": "registered", "registered_at": at, "registered_sort": at}
+        return {"state": "registered", "registered_at": at, "registered_sort": at, "cycle_started_at": at}
 
     def _assigned(self, at: datetime, due: str, mode: str = "time_limited") -> Row:
         day = date.fromisoformat(due)
         first = self.row["original_due_on"] or day
         return {"state": "assigned", "mode": mode, "due_on": day, "due_sort": day, "original_due_on": first}
+
+    def _acknowledged(self, at: datetime) -> Row:
+        return {"state": "planning", "acknowledged_at": at}
 
     def _measures(self, at: datetime, done: str, of: str) -> Row:
         return {"state": "rectifying", "measures_done": int(done), "measures_total": int(of)}
@@ -116,8 +119,8 @@ class Story:
     def _reopened(self, at: datetime, due: str) -> Row:
         day = date.fromisoformat(due)
         return {
-            "state": "rectifying", "cycle": self.row["cycle"] + 1, "closed_at": None, "completed_at": None,
-            "due_on": day, "due_sort": day, "original_due_on": day, "measures_done": 0,
+            "state": "rectifying", "cycle": self.row["cycle"] + 1, "closed_at": None, "completed_at": None, "due_on": day,
+            "due_sort": day, "original_due_on": day, "measures_done": 0, "cycle_started_at": at,
         }  # fmt: skip
 
     def _reviewed(self, at: datetime, result: str) -> Row:

@@ -17,7 +17,7 @@ Q = (date(2026, 1, 1), date(2026, 3, 31))
 def test_every_metric_is_named_once_and_said_in_both_languages() -> None:
     assert len(BY_CODE) == len(METRICS)
     for metric in METRICS:
-        assert re.fullmatch(r"[a-z][a-z_]*", metric.code)
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", metric.code)
         assert metric.label.zh
         assert metric.label.en
         assert metric.formula.zh

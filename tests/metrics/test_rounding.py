@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.metrics.rounding import FEW, Cell, may_hide, percent, suppressed
+from app.metrics.rounding import FEW, Cell, may_hide, mean, percent, suppressed
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,14 @@ def test_one_place_halves_up_and_nothing_over_nothing(
     numerator: int | None, denominator: int | None, shown: str | None
 ) -> None:
     assert percent(numerator, denominator) == shown
+
+
+@pytest.mark.parametrize(
+    ("total", "count", "shown"),
+    [(0, 0, None), (None, 2, None), (0, 3, "0.0"), (25, 4, "6.3"), (17, 3, "5.7"), (1, 8, "0.1"), (40, 4, "10.0")],
+)
+def test_a_mean_has_one_place_too(total: int | None, count: int, shown: str | None) -> None:
+    assert mean(total, count) == shown
 
 
 @given(numerator=st.integers(0, 10**12), denominator=st.integers(1, 10**12))

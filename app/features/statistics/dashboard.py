@@ -10,7 +10,6 @@ from uuid import UUID
 
 from app.core import clock
 from app.core.db import Database
-from app.core.errors import Text
 from app.features.statistics import schemas
 from app.features.statistics.figures import Frame, counted, figures
 from app.features.statistics.fresh import Fresh, Made
@@ -38,8 +37,8 @@ from app.features.statistics.viewpoint import Viewpoint, moment, month_of, remem
 from app.features.statistics.written import Written, written
 from app.lifecycle.light import Light
 from app.lifecycle.schemas import ItemSummary
-from app.metrics.definitions import BY_CODE
-from app.metrics.drill import month_days, narrowed
+from app.metrics.definitions import BY_CODE, OUTCOMES, Part
+from app.metrics.drill import address, month_days, narrowed
 from app.metrics.grouping import GROUPINGS, By
 from app.metrics.rounding import Cell
 from app.metrics.statement import bind, longest_overdue_sql
@@ -50,14 +49,6 @@ MONTHS: Final = {
     "reopened": BY_CODE["reopened_within"],
 }
 _LAMPS: Final = {"red": Light.RED, "yellow": Light.YELLOW, "blue": Light.BLUE, "green": Light.GREEN, "none": Light.GREY}
-_OUTCOMES: Final = {
-    "institution": Text("制度建设", "Institutions"),
-    "recovered_funds": Text("追缴挽回资金", "Recovered funds"),
-    "saved_funds": Text("节约资金", "Saved funds"),
-    "accountability": Text("问责处理", "Accountability"),
-    "appointment": Text("人事调整", "Appointments"),
-    "physical": Text("实物成果", "Physical results"),
-}
 
 
 @dataclass(slots=True)
@@ -81,17 +72,18 @@ async def _counts(db: Database, view: Viewpoint, base: Base | None) -> Counts:
     return Counts(as_of, sums, late, names)
 
 
-def _outcomes(sums: Sums) -> list[schemas.OutcomeTotal]:
+def _outcomes(frame: Frame, sums: Sums) -> list[schemas.OutcomeTotal]:
     return [
         schemas.OutcomeTotal(
             kind=kind,
-            name=label(text),
+            name=label(metric.label),
             count=row.get("outcomes", 0),
             amount_fen=row.get("amount_fen", 0),
             quantity=row.get("quantity", 0),
             items=row.get("items", 0),
+            drill=address(metric, Part.NUMERATOR, frame.period, frame.filters, frame.past),
         )
-        for kind, text in _OUTCOMES.items()
+        for kind, metric in OUTCOMES.items()
         for row in [sums.row("outcomes", kind)]
     ]
 
@@ -158,7 +150,7 @@ def _put_together(view: Viewpoint, counts: Counts, masked: Sums, rows: list[Item
         months=_months(frame, sums, masked),
         due_this_week=figures(week, (DUE,), sums.row("due"), masked.row("due"))[0],
         overdue_items=rows,
-        outcomes=_outcomes(sums),
+        outcomes=_outcomes(frame, sums),
     )
 
 

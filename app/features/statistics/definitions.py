@@ -22,6 +22,7 @@ def metrics_in_force() -> schemas.Metrics:
                 formula=label(metric.formula),
                 grain=metric.grain,
                 basis=metric.basis,
+                value_unit=metric.value_unit,
                 sets={part.value: set_name(metric, part) for part in Part if metric.counting(part) is not None},
             )
             for metric in METRICS

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from app.features.statistics.schemas import Counted, Drill, Figure, Period, label
-from app.metrics.definitions import Basis, Metric, Part
+from app.metrics.definitions import Basis, Counting, Metric, Part, ValueUnit
 from app.metrics.drill import Period as Days
 from app.metrics.drill import address
-from app.metrics.rounding import Cell, may_hide, percent, suppressed
+from app.metrics.rounding import Cell, may_hide, mean, nearest_rank, percent, suppressed
 
 Row = Mapping[str, Any]
 NOTHING: Row = {}
@@ -31,9 +31,19 @@ def _cell(metrics: Sequence[Metric], place: int, part: Part, row: Row, masked: R
     counting = metrics[place].counting(part)
     if counting is None:
         return None
+    if metrics[place].ranked:
+        return _ranked(counting, row, masked)
     name = f"{part[0]}{place}"
     items = name if counting.value is None else f"{name}_items"
     return Cell(row.get(name, 0), row.get(items, 0), masked.get(items, 0))
+
+
+def _ranked(counting: Counting, row: Row, masked: Row) -> Cell:
+    """Of a row that says how many items have each value."""
+    items, hidden = (sum(spread.values()) for spread in (row, masked))
+    if counting.rank is None:
+        return Cell(items, items, hidden)
+    return Cell(nearest_rank({int(value): n for value, n in row.items()}, counting.rank) or 0, items, hidden)
 
 
 def figures(
@@ -74,10 +84,20 @@ def _figure(
         period=None if days is None else Period(from_=days[0], to=days[1]),
         numerator=above,
         denominator=below,
-        percent=percent(above, below),
+        percent=percent(above, below) if metric.value_unit is ValueUnit.PERCENT else None,
+        value=_value(metric, above, below),
+        value_unit=metric.value_unit,
         suppressed=hidden,
         drill=Drill(numerator=leads[Part.NUMERATOR], denominator=leads[Part.DENOMINATOR]),
     )
+
+
+def _value(metric: Metric, above: int | None, below: int | None) -> str | None:
+    if metric.value_unit is ValueUnit.PERCENT:
+        return percent(above, below)
+    if metric.value_unit is ValueUnit.COUNT or metric.ranked:
+        return None if above is None or below == 0 else str(above)
+    return mean(above, below)
 
 
 def counted(frame: Frame, metric: Metric, days: Days, cell: Cell, filters: Mapping[str, str]) -> Counted:

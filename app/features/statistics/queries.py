@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from app.core import clock
 from app.core.db import Database, Reader
@@ -21,7 +21,8 @@ from app.features.statistics.viewpoint import Viewpoint, moment, remembered
 from app.metrics.definitions import BY_CODE, Grain, Metric
 from app.metrics.drill import Period, month_days, narrowed
 from app.metrics.grouping import GROUPINGS, By, Grouping
-from app.metrics.statement import MOST_CELLS, cells_sql
+from app.metrics.sets import Condition
+from app.metrics.statement import MOST_CELLS, Domain, cells_sql, spreads_sql
 
 Keys = tuple[str | None, ...]
 _BACKWARDS: Final = Text("period_from 不得晚于 period_to", "period_from must not be later than period_to")
@@ -73,10 +74,12 @@ def named_metrics(codes: str) -> tuple[Metric, ...]:
 
 
 def _passes(metrics: Sequence[Metric]) -> list[tuple[Metric, ...]]:
-    """Shares multiply the rows they are counted from, so they are counted apart."""
-    shares = tuple(metric for metric in metrics if metric.grain is Grain.UNIT_SHARE)
-    others = tuple(metric for metric in metrics if metric.grain is not Grain.UNIT_SHARE)
-    return [each for each in (others, shares) if each]
+    """Shares multiply the rows they are counted from, and ranks are found from how values are spread: each counted apart."""
+    kinds: dict[tuple[bool, Condition | None], list[Metric]] = {}
+    for metric in metrics:
+        spread = metric.numerator.value if metric.ranked else None
+        kinds.setdefault((metric.grain is Grain.UNIT_SHARE, spread), []).append(metric)
+    return [tuple(each) for each in kinds.values()]
 
 
 def counting(view: Viewpoint, ask: Asked) -> Count:
@@ -85,14 +88,16 @@ def counting(view: Viewpoint, ask: Asked) -> Count:
     async def count(reader: Reader, part: Part) -> Sums:
         sums = Sums()
         for metrics in _passes(ask.metrics):
-            rows = await part.rows(reader, view, cells_sql(part.domain, metrics, ask.groupings), ask.within(part.day))
+            rows = await part.rows(reader, view, _sql(part.domain, metrics, ask.groupings), ask.within(part.day))
             _require_few(len(rows) - 1)
             for row, (place, metric) in product(rows, enumerate(metrics)):
-                keys = tuple(None if row[f"k{n}"] is None else str(row[f"k{n}"]) for n in range(len(ask.by)))
-                whole = row.get("whole", True)
-                sums.add(_alone(row, place), *(("whole", metric.code) if whole else ("group", metric.code, keys)))
+                keys = () if row["whole"] else tuple(None if row[k] is None else str(row[k]) for k in names)
+                sums.add(
+                    _alone(row, metric, place), *(("group", metric.code, keys) if keys else ("whole", metric.code))
+                )
         return sums
 
+    names = [f"k{place}" for place in range(len(ask.by))]
     return count
 
 
@@ -101,8 +106,15 @@ def _require_few(groups: int) -> None:
         raise Problem("too_many_groups")
 
 
-def _alone(row: Mapping[str, int], place: int) -> Row:
+def _sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, ...]) -> str:
+    return spreads_sql(domain, metrics[0], by) if metrics[0].ranked else cells_sql(domain, metrics, by)
+
+
+def _alone(row: Mapping[str, Any], metric: Metric, place: int) -> Row:
     """The columns of one metric, as if it had been counted alone."""
+    if metric.ranked:
+        spread: Row = row["spread"]
+        return spread
     names = {f"{half}{place}{more}": f"{half}0{more}" for half in "nd" for more in ("", "_items")}
     return {names[name]: value for name, value in row.items() if name in names}
 

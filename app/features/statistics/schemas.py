@@ -15,7 +15,7 @@ from app.core.messages import refusal
 from app.core.models import Out
 from app.lifecycle.filter_query import ItemFilters
 from app.lifecycle.schemas import ItemSummary
-from app.metrics.definitions import BY_CODE, Basis, Grain
+from app.metrics.definitions import BY_CODE, Basis, Grain, ValueUnit
 from app.metrics.grouping import By
 
 MOST_METRICS = 12
@@ -96,7 +96,10 @@ class Drill(Out):
 
 
 class Figure(Out):
-    """One figure; a count has no denominator, and a rate without anything to divide by has no percent."""
+    """One figure; a count has no denominator, and a rate or a mean of nothing has no value.
+
+    `value` is what to show, in `value_unit`. Of days taken, the numerator is their sum or, of a median, the days themselves.
+    """
 
     metric: str
     version: int
@@ -107,6 +110,8 @@ class Figure(Out):
     numerator: int | None
     denominator: int | None
     percent: Annotated[str | None, Field(description="一位小数，四舍五入 · one decimal place, halves up")]
+    value: Annotated[str | None, Field(description="显示的数 · what to show: a percentage, a count, a mean or a rank")]
+    value_unit: ValueUnit
     suppressed: Annotated[
         bool,
         Field(description="少于 3 件且含敏感事项，不予显示 · withheld: fewer than 3 with restricted items among them"),
@@ -164,6 +169,7 @@ class OutcomeTotal(Out):
     amount_fen: int
     quantity: int
     items: int
+    drill: Annotated[str | None, Field(description="这些事项的列表 · the list of the items behind them")]
 
 
 class Envelope(Out):
@@ -228,6 +234,7 @@ class MetricOut(Out):
     formula: Label
     grain: Grain
     basis: Basis
+    value_unit: ValueUnit
     sets: Annotated[dict[str, str], Field(description="分子、分母的集合名，用于 set= · names of its sets, for set=")]
 
 

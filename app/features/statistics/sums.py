@@ -14,7 +14,7 @@ from app.core.asof import AGE
 from app.core.db import Database, Reader
 from app.features.statistics.figures import NOTHING, Row
 from app.features.statistics.fresh import Fresh
-from app.features.statistics.viewpoint import NOW, TREE, Viewpoint, moment
+from app.features.statistics.viewpoint import BESIDES, NOW, Viewpoint, moment
 from app.metrics.drill import Period
 from app.metrics.statement import Domain, bind
 
@@ -112,8 +112,8 @@ async def base_of(
     by_source = domain.masked and Role.SOURCE_OFFICE.value in view.values["roles"]
     if by_source or not domain.settled:
         return None
-    day, tree = clock.today(), await db.fetchval(TREE)
-    kept_under = view.key("base", domain.masked, day, tree, *key)
+    day, besides = clock.today(), await db.fetchval(BESIDES)
+    kept_under = view.key("base", domain.masked, day, besides, *key)
 
     async def make() -> Base:
         return await _base(db, fresh, replace(domain, past=True, masked_then=True), count, day, fresh.kept(kept_under))

@@ -24,7 +24,7 @@ HEADLINES: Final = tuple(
     BY_CODE[code]
     for code in (
         "on_ledger", "rectified_rate_reported", "rectified_rate_verified", "measure_progress", "on_time_rate_orig",
-        "on_time_rate_cur", "closure_rate_period",
+        "on_time_rate_cur", "closure_rate_period", "avg_days",
     )
 )  # fmt: skip
 """Counted in total alone; those of a period, of the running month."""

@@ -21,8 +21,9 @@ from app.metrics.drill import Period
 from app.metrics.statement import Domain, bind
 
 NOW = "SELECT clock_timestamp()"
-TREE: Final = "SELECT greatest((SELECT max(updated_at) FROM unit), (SELECT max(updated_at) FROM ledger))"
-"""Changes with what scope and masks look at besides items."""
+BESIDES: Final = """SELECT concat_ws(' ', (SELECT max(updated_at) FROM unit), (SELECT max(updated_at) FROM ledger),
+  (SELECT max(loaded_at) FROM calendar_year), (SELECT count(*) FROM calendar_day))"""
+"""Changes with what scope, masks and figures look at besides items."""
 SETTLED_LASTS: Final = 86_400.0
 """Seconds for which what a settled moment came to is not counted again: nothing makes it another."""
 
@@ -119,7 +120,7 @@ async def remembered(
     """What is counted without a look at masks; of a settled moment only another tree of units could make it another."""
     if view.past is None or not view.domain.settled:
         return await fresh.get(view.key(*key), make)
-    return await fresh.get(view.key(*key, await db.fetchval(TREE)), make, SETTLED_LASTS)
+    return await fresh.get(view.key(*key, await db.fetchval(BESIDES)), make, SETTLED_LASTS)
 
 
 def month_of(as_of: datetime) -> Period:

@@ -15,7 +15,9 @@ import httpx2
 from fastapi import FastAPI
 
 from app.core import clock
+from app.core.calendar_seed import seed_from_holidays, seed_years
 from app.core.clock import BEIJING, beijing_date
+from bench.lives import CHILDREN
 from bench.seed import World
 from tests.features.identify.ledger_book import Book, read_book
 
@@ -28,6 +30,9 @@ OPEN = IN_PROGRESS | {"sustaining"}
 DUE_BASE = OPEN | {"closed"}
 VERIFIED = {"closing", "public_notice", "closed"}
 REPORTED = VERIFIED | {"verifying"}
+KINDS = ("institution", "recovered_funds", "saved_funds", "accountability", "appointment", "physical")
+NOTICES = set(seed_years(range(2020, 2030)))
+SHIFTED = {row.on: row.kind for row in seed_from_holidays(NOTICES)}
 
 
 def midnight(day: date) -> datetime:
@@ -170,6 +175,44 @@ def waived(item: Item) -> bool:
     return item.state == "closed" and bool(max(verdicts, key=lambda row: row["changed_seq"])["result"] == "waived")
 
 
+def verdict(item: Item) -> str | None:
+    """The last word of the people on the item's current report."""
+    said = [gate for gate in item.verdicts(item.submission_no) if gate["gate"] == "people_satisfied"]
+    said = [gate for gate in said if gate["cycle"] == item.cycle]
+    return max(said, key=lambda row: row["changed_seq"])["result"] if said and due(item) else None
+
+
+def days_taken(item: Item, days: Days) -> list[date] | None:
+    """Each day after the one work began on, up to the one it was reported done on; None for what does not count."""
+    began = [moment for moment in (item.acknowledged_at, *item.reopenings[-1:]) if moment is not None]
+    if item.state not in VERIFIED or not inside(item.completed_at, days) or not began:
+        return None
+    first, last = beijing_date(max(began)), beijing_date(item.completed_at)
+    return [first + timedelta(days=n + 1) for n in range((last - first).days)]
+
+
+def calendar_days(item: Item, days: Days) -> int | None:
+    passed = days_taken(item, days)
+    return None if passed is None else len(passed)
+
+
+def workdays(item: Item, days: Days) -> int | None:
+    """By the notices of the years concerned; None where one of them is not there."""
+    passed = days_taken(item, days)
+    if passed is None or not {day.year for day in passed} <= NOTICES:
+        return None
+    return sum(SHIFTED.get(day, "workday" if day.weekday() < 5 else "holiday") == "workday" for day in passed)
+
+
+def yields(kind: str) -> Value:
+    def value(item: Item, _: Days) -> int:
+        now = [row for row in item.children["outcome"] if row["created_at"] <= item.at]
+        gone = [row for row in item.children["outcome_gone"] if row["created_at"] <= item.at < row["gone_at"]]
+        return due(item) and any(row["kind"] == kind for row in (*now, *gone))
+
+    return value
+
+
 def units_at_work(item: Item) -> int:
     return len({unit for unit, part in item.units if part != "source"})
 
@@ -230,8 +273,17 @@ ORACLE: dict[str, tuple[Value, Value | None]] = {
     "rebound_rate_again": (
         lambda i, d: cohort(i, d, first=False, rebound=True), lambda i, d: cohort(i, d, first=False)
     ),
+    "satisfaction_pass_rate": (lambda i, _: verdict(i) == "passed", lambda i, _: verdict(i) in {"passed", "failed"}),
+    "avg_days": (lambda i, d: calendar_days(i, d) or 0, lambda i, d: calendar_days(i, d) is not None),
+    "avg_workdays": (lambda i, d: workdays(i, d) or 0, lambda i, d: workdays(i, d) is not None),
+    **{f"outcome_{kind}": (yields(kind), None) for kind in KINDS},
 }  # fmt: skip
 """How much an item counts in the numerator and in the denominator of each metric."""
+RANKS: dict[str, tuple[int, Callable[[Item, Days], int | None]]] = {
+    "p50_days": (50, calendar_days), "p90_days": (90, calendar_days),
+    "p50_workdays": (50, workdays), "p90_workdays": (90, workdays),
+}  # fmt: skip
+"""Per cent of the items that do not exceed the figure, and the value of each; None for what is not counted."""
 
 
 @dataclass
@@ -262,20 +314,17 @@ class Lived:
         return found
 
 
-_TABLES = ("submission", "gate_result", "survey", "stage_review", "item_cycle")
-
-
 async def read_lived(app: FastAPI, world: World, superuser_url: str) -> Lived:
     book = await read_book(app, world, superuser_url)
     ids = [row["id"] for row in book.rows]
     stories: dict[UUID, list[Row]] = {key: [] for key in ids}
-    children: dict[UUID, dict[str, list[Row]]] = {key: {table: [] for table in _TABLES} for key in ids}
+    children: dict[UUID, dict[str, list[Row]]] = {key: {table: [] for table in CHILDREN} for key in ids}
     units: dict[UUID, set[tuple[UUID, str]]] = {key: set() for key in ids}
     connection = await asyncpg.connect(superuser_url)
     try:
         for row in await connection.fetch("SELECT * FROM item_version ORDER BY item_id, version"):
             stories[row["item_id"]].append(dict(row))
-        for table in _TABLES:
+        for table in CHILDREN:
             for row in await connection.fetch(f"SELECT * FROM {table}"):
                 children[row["item_id"]][table].append(dict(row))
         for row in await connection.fetch("SELECT * FROM item_unit"):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.features.statistics.asking import START, Asking
+from tests.features.statistics.asking import SPRING, START, Asking
+from tests.make.plot import instant
 
 
 async def test_nothing_at_all_is_no_percentage(told: Asking) -> None:
@@ -181,6 +182,81 @@ async def test_satisfaction_and_its_waiving(told: Asking) -> None:
     )
     assert await told("satisfaction_rate") == (20, 23, "87.0")
     assert await told("gate_waiver_rate") == (1, 3, "33.3")
+
+    # The last word of the people: passed, waived, passed; of the fourth's new report nothing yet.
+    assert await told("satisfaction_pass_rate") == (2, 2, "100.0")
+    # While its first report stood, they had said no.
+    assert await told("satisfaction_pass_rate", "2026-01-24 12:00") == (2, 3, "66.7")
+
+
+async def _value(told: Asking, metric: str, as_of: str = SPRING, **params: str) -> tuple[int, int, str | None, str]:
+    figure = (await told.ask(metric, as_of, **params))["totals"][0]
+    assert figure["percent"] is None
+    return figure["numerator"], figure["denominator"], figure["value"], figure["value_unit"]
+
+
+async def test_days_from_the_acknowledgement_to_the_report_that_was_accepted(told: Asking) -> None:
+    """15, 15, 0 and 10 days; 11, 6, 0 and 8 of them worked, round the spring festival of 2026 and its make-up Saturday."""
+    start = ("2026-01-02 registered", "2026-01-03 assigned due=2026-06-01")
+    await told.item(*start, "2026-01-05 acknowledged", "2026-01-20 verifying", "2026-03-01 closing")
+    await told.item(
+        *start, "2026-02-10 acknowledged", "2026-02-20 verifying", "2026-02-22 returned", "2026-02-25 verifying",
+        "2026-02-26 closing",
+    )  # fmt: skip
+    # One day in China, two in Greenwich.
+    await told.item(*start, "2026-03-02 00:10 acknowledged", "2026-03-02 23:50 verifying", "2026-03-03 closing")
+    # In its second cycle, which began with the reopening; its first, of nine days, is over and done with.
+    await told.item(
+        "2025-11-30 registered", "2025-12-01 assigned due=2026-01-01", "2025-12-01 12:00 acknowledged",
+        "2025-12-10 verifying", "2025-12-20 closed", "2026-02-02 reopened due=2026-03-01", "2026-02-12 verifying",
+        "2026-02-13 closing",
+    )  # fmt: skip
+    # Not accepted yet, and never acknowledged.
+    await told.item(*start, "2026-01-05 acknowledged", "2026-03-20 verifying")
+    await told.item(*start, "2026-03-20 verifying", "2026-03-21 closing")
+    assert await _value(told, "avg_days") == (40, 4, "10.0", "days")
+    assert await _value(told, "p50_days") == (10, 4, "10", "days")
+    assert await _value(told, "p90_days") == (15, 4, "15", "days")
+    assert await _value(told, "avg_workdays") == (25, 4, "6.3", "workdays")
+    assert await _value(told, "p50_workdays") == (6, 4, "6", "workdays")
+    assert await _value(told, "p90_workdays") == (11, 4, "11", "workdays")
+    february = {"period_from": "2026-02-01", "period_to": "2026-02-28"}
+    assert await _value(told, "avg_days", **february) == (25, 2, "12.5", "days")
+    december = {"period_from": "2025-12-01", "period_to": "2025-12-31"}
+    assert await _value(told, "avg_days", **december) == (0, 0, None, "days")
+    assert await _value(told, "p50_days", **december) == (0, 0, None, "days")
+    assert await _value(told, "avg_days", "2025-12-31 10:00", **december) == (9, 1, "9.0", "days")
+
+
+async def test_the_course_of_days_taken_is_what_was_known_when_each_month_ended(told: Asking) -> None:
+    start = ("2026-01-02 registered", "2026-01-03 assigned due=2026-06-01", "2026-01-05 acknowledged")
+    # Reported in January and accepted in March, so January does not know of it, and a figure of January asked today does.
+    await told.item(*start, "2026-01-20 verifying", "2026-03-01 closing")
+    await told.item(*start, "2026-02-04 verifying", "2026-02-05 closing")
+    await told.item(*start, "2026-02-08 verifying", "2026-02-09 closing", lead=1)
+    moment = instant("2026-04-01").isoformat().replace("+00:00", "Z")
+    asked = {"metric": "avg_days,p50_days", "months": "4", "as_of": moment}
+    series = (await told.get("/statistics/trend", **asked)).json()["series"]
+    assert [[figure["value"] for figure in point["figures"]] for point in series] == [
+        [None, None], ["32.0", "30"], [None, None], [None, None],
+    ]  # fmt: skip
+    assert await _value(told, "avg_days", period_from="2026-01-01", period_to="2026-01-31") == (15, 1, "15.0", "days")
+    found = await told.ask("p50_days,avg_days", group_by="unit")
+    by_unit = {group["keys"][0]: [figure["value"] for figure in group["figures"]] for group in found["groups"]}
+    assert by_unit == {str(told.plot.units[0]): ["15", "22.5"], str(told.plot.units[1]): ["34", "34.0"]}
+    assert [figure["value"] for figure in found["totals"]] == ["30", "26.3"]
+
+
+async def test_working_days_of_a_year_without_a_calendar_are_not_guessed(told: Asking) -> None:
+    start = ("2025-12-02 registered", "2025-12-03 assigned due=2026-06-01")
+    await told.item(*start, "2025-12-30 acknowledged", "2026-01-06 verifying", "2026-01-07 closing")
+    # The day itself is not counted, so that its year need not be known: 4, 5 and 6 January were worked.
+    await told.item(*start, "2025-12-31 acknowledged", "2026-01-06 verifying", "2026-01-07 closing")
+    assert await _value(told, "avg_workdays") == (7, 2, "3.5", "workdays")
+    for lost in ("year = 2025", "year < 2026"):
+        await told.plot.connection.execute(f"DELETE FROM calendar_year WHERE {lost}")
+        assert await _value(told, "avg_workdays") == (3, 1, "3.0", "workdays")
+    assert await _value(told, "avg_days") == (13, 2, "6.5", "days")
 
 
 async def test_the_mode_immediate_has_a_rate_of_its_own(told: Asking) -> None:

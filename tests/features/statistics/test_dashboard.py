@@ -36,9 +36,10 @@ def _counts(board: Json) -> Iterator[tuple[int, str]]:
     groups = [*board["by_unit"], *board["by_source"], *board["by_category"]]
     figures = [*board["figures"], board["due_this_week"], *(one for group in groups[::7] for one in group["figures"])]
     for figure in figures:
-        if figure["suppressed"] or figure["grain"] != "problem":
+        if figure["suppressed"] or figure["grain"] not in {"problem", "day"}:
             continue
-        yield figure["numerator"], figure["drill"]["numerator"]
+        if figure["grain"] == "problem":
+            yield figure["numerator"], figure["drill"]["numerator"]
         if figure["denominator"] is not None:
             yield figure["denominator"], figure["drill"]["denominator"]
     for counted in (
@@ -47,6 +48,8 @@ def _counts(board: Json) -> Iterator[tuple[int, str]]:
     ):
         if counted["count"] is not None:
             yield counted["count"], counted["drill"]
+    for outcome in board["outcomes"]:
+        yield outcome["items"], outcome["drill"]
 
 
 @pytest.mark.parametrize("caller", ["whole tree", "30 units"])
@@ -180,7 +183,10 @@ async def test_months_count_an_item_once_however_often_it_was_closed_in_one(told
 
 
 async def test_outcomes_of_a_moment_are_those_recorded_by_then_and_not_removed_yet(told: Asking) -> None:
-    item = await told.item("2026-01-05 registered", "2026-01-06 assigned due=2026-03-01", "2026-01-10 rectifying")
+    item = await told.item(
+        "2026-01-05 registered", "2026-01-06 assigned due=2026-03-01", "2026-01-10 rectifying", "2026-01-15 rectifying",
+        "2026-02-15 rectifying", "2026-03-15 rectifying",
+    )  # fmt: skip
     add = """INSERT INTO outcome (item_id, id, cycle, kind, name, amount_fen, changed_seq, created_at)
              VALUES ($1, gen_random_uuid(), 1, $2, '成果', $3, 3, $4)"""
     await told.plot.connection.execute(add, item, "recovered_funds", 150_00, instant("2026-01-15"))
@@ -190,6 +196,10 @@ async def test_outcomes_of_a_moment_are_those_recorded_by_then_and_not_removed_y
 
     async def at(day: str | None) -> dict[str, tuple[int, int]]:
         board = (await told.get("/dashboard", **({} if day is None else {"as_of": _z(day)}))).json()
+        for one in board["outcomes"]:
+            query = dict(parse_qsl(urlsplit(one["drill"]).query))
+            listed = (await told.get("/items", **query)).json()["items"]
+            assert [found["id"] for found in listed] == [str(item)] * one["items"], one["kind"]
         return {one["kind"]: (one["count"], one["amount_fen"]) for one in board["outcomes"] if one["count"]}
 
     assert await at("2026-02-01") == {"recovered_funds": (1, 150_00), "institution": (1, 0)}

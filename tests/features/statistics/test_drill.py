@@ -18,7 +18,7 @@ from app.features.statistics.fresh import Fresh
 from app.metrics.definitions import METRICS, Basis, Grain
 from app.metrics.grouping import By
 from tests.features.identify.ledger_book import ids
-from tests.features.statistics.lived import DUE_BASE, OPEN, ORACLE, Days, Item, Lived, settled_now
+from tests.features.statistics.lived import DUE_BASE, OPEN, ORACLE, RANKS, Days, Item, Lived, settled_now
 
 CALLERS = ("whole tree", "30 units", "one unit")
 FILTERS: dict[str, tuple[dict[str, str], Any]] = {
@@ -48,12 +48,23 @@ KEY: dict[By, Callable[[Item], list[Any]]] = {
 
 def _expected(items: list[Item], metric: str, days: Days) -> tuple[tuple[int, set[UUID]], tuple[int, set[UUID]] | None]:
     found: list[tuple[int, set[UUID]]] = []
+    if metric in RANKS:
+        return _ranked(items, metric, days)
     for value in ORACLE[metric]:
         if value is None:
             return found[0], None
         counts = {item.item_id: int(value(item, days)) for item in items}
         found.append((sum(counts.values()), {key for key, count in counts.items() if count}))
     return found[0], found[1]
+
+
+def _ranked(items: list[Item], metric: str, days: Days) -> tuple[tuple[int, set[UUID]], tuple[int, set[UUID]]]:
+    """By nearest rank."""
+    share, value = RANKS[metric]
+    taken = {item.item_id: found for item in items if (found := value(item, days)) is not None}
+    ranked = sorted(taken.values())
+    place = -(-len(ranked) * share // 100)
+    return (ranked[place - 1] if ranked else 0, set(taken)), (len(taken), set(taken))
 
 
 async def _listed(lived: Lived, caller: str, address: str | None) -> set[UUID] | None:
@@ -88,7 +99,7 @@ async def _check(lived: Lived, caller: str, figure: dict[str, Any], items: list[
     above, below = _expected(items, figure["metric"], days)
     assert figure["suppressed"] is _withheld(lived, caller, above[1], None if below is None else below[1])
     if figure["suppressed"]:
-        assert figure["numerator"] is figure["denominator"] is figure["percent"] is None
+        assert figure["numerator"] is figure["denominator"] is figure["percent"] is figure["value"] is None
         assert figure["drill"] == {"numerator": None, "denominator": None}
         return
     assert figure["numerator"] == above[0], figure["metric"]
@@ -266,5 +277,5 @@ async def test_a_share_is_counted_for_each_unit_that_works_on_an_item(lived: Liv
 
 
 def test_every_metric_has_an_answer_of_its_own() -> None:
-    assert set(ORACLE) == {metric.code for metric in METRICS}
+    assert set(ORACLE) | set(RANKS) == {metric.code for metric in METRICS}
     assert {metric.basis for metric in METRICS} == set(Basis)

@@ -14,8 +14,14 @@ const asTable = new Set();
 
 // The list behind a figure, as an address of these pages.
 export const listOf = (drill) => (drill ? `#/items?${drill.split("?")[1] ?? ""}` : null);
-const percent = (figure) => (figure.percent === null ? "—" : `${figure.percent}%`);
-const shown = (figure) => (figure.suppressed ? h("abbr", { title: t("few") }, "＊") : count(figure.numerator));
+const isRate = (figure) => figure.value_unit === "percent";
+
+function shown(figure) {
+  if (figure.suppressed) return h("abbr", { title: t("few") }, "＊");
+  if (figure.value === null) return "—";
+  if (figure.value_unit === "count") return count(figure.numerator);
+  return isRate(figure) ? `${figure.value}%` : figure.value;
+}
 
 function linked(address, attributes, ...children) {
   return address ? h("a", { href: address, ...attributes }, ...children) : h("span", attributes, ...children);
@@ -29,17 +35,19 @@ function tile(code, label, value, address, note) {
       h("span", { class: "tile-note" }, note ?? "")));
 }
 
-// A new count or rate of the API appears by itself: counts as tiles, rates in the list beside the arc.
+// A new figure of the API appears by itself: rates in the list beside the arc, all else as tiles.
 function tiles(told) {
-  const rates = new Map(told.figures.filter((one) => one.drill.denominator).map((one) => [one.metric, one]));
+  const rates = new Map(told.figures.filter(isRate).map((one) => [one.metric, one]));
   const notes = { closed: rates.get("closure_rate"), overdue_open: rates.get("overdue_rate") };
-  const counts = told.figures.filter((one) => !one.drill.denominator && one.percent === null && one.denominator === null);
+  const note = (one) => {
+    if (one.value_unit === "days") return t("days_of_month", { n: count(one.denominator) });
+    const rate = notes[one.metric];
+    return rate ? [say(rate.label), " ", shown(rate)] : null;
+  };
   const last = told.months.at(-1);
   return h("ul", { class: "tiles" },
-    counts.map((one) => {
-      const rate = notes[one.metric];
-      return tile(one.metric, say(one.label), shown(one), listOf(one.drill.numerator), rate ? `${say(rate.label)} ${percent(rate)}` : null);
-    }),
+    told.figures.filter((one) => !isRate(one)).map((one) =>
+      tile(one.metric, say(one.label), shown(one), listOf(one.drill.denominator ?? one.drill.numerator), note(one))),
     tile("due_this_week", t("due_week"), shown(told.due_this_week), listOf(told.due_this_week.drill.numerator)),
     last ? tile("reopened_month", t("reopened_month"), count(last.reopened.count), listOf(last.reopened.drill)) : null);
 }
@@ -78,7 +86,7 @@ function cell(address, value) {
 }
 
 function rates(told) {
-  const rows = told.figures.filter((one) => one.denominator !== null || one.drill.denominator);
+  const rows = told.figures.filter(isRate);
   const [first] = rows;
   const chart = h("div", { class: "chart gauge-arc" });
   const made = panel("rates", t("rates"));
@@ -86,7 +94,7 @@ function rates(told) {
     requestAnimationFrame(() => chart.isConnected && charts.draw(chart, charts.gauge(first.percent === null ? null : Number(first.percent)), say(first.label)));
     const arc = h("div", { class: "gauge" }, chart,
       linked(listOf(first.drill.numerator), { class: "gauge-text", "data-metric": first.metric, title: formula(first.metric) },
-        h("strong", {}, percent(first)), h("span", {}, say(first.label)),
+        h("strong", {}, shown(first)), h("span", {}, say(first.label)),
         h("small", {}, first.suppressed ? t("few") : `${count(first.numerator)} / ${count(first.denominator)}`)));
     made.append(h("div", { class: "rates-body" }, arc, h("ul", { class: "rates" }, rows.slice(1).map(rate))));
   }
@@ -99,7 +107,7 @@ function rate(one) {
   return h("li", {},
     linked(listOf(one.drill.numerator), { class: "rate", "data-metric": one.metric, title },
       h("span", { class: "rate-label" }, say(one.label)),
-      h("span", { class: "rate-value" }, percent(one)),
+      h("span", { class: "rate-value" }, shown(one)),
       h("span", { class: `rate-bar ${one.metric === "overdue_rate" ? "is-late" : ""}`, vars: { "--share": `${width}%` } })));
 }
 
@@ -132,7 +140,7 @@ function groupTable(groups) {
   return h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("name")), columns.map((one) => h("th", { scope: "col", class: "figure" }, say(one.label))))),
     h("tbody", {}, groups.map((group) => h("tr", { "data-key": group.key ?? "" }, h("th", { scope: "row" }, nameOf(group)),
-      group.figures.map((one) => cell(listOf(one.drill.numerator), one.denominator === null && one.percent === null ? shown(one) : percent(one)))))));
+      group.figures.map((one) => cell(listOf(one.drill.numerator), shown(one)))))));
 }
 
 function units(told) {
@@ -158,7 +166,8 @@ function overdue(told) {
 function outcomes(told) {
   return panel("outcomes", t("outcomes"), h("dl", { class: "outcomes" }, told.outcomes.map((one) => h("div", { "data-outcome": one.kind },
     h("dt", {}, say(one.name)),
-    h("dd", {}, one.amount_fen ? h("strong", {}, money(one.amount_fen)) : h("strong", {}, count(one.count)))))));
+    h("dd", {}, linked(one.items ? listOf(one.drill) : null, { title: t("in_items", { n: count(one.items) }) },
+      h("strong", {}, one.amount_fen ? money(one.amount_fen) : count(one.count))))))));
 }
 
 let drawn = "";
