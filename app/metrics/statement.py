@@ -7,7 +7,7 @@ Parameters are written `@name@` and numbered by `bind`, so that a statement carr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -169,7 +169,7 @@ def _each(domain: Domain, by: tuple[Grouping, ...]) -> tuple[list[str], str]:
 def _grouped(by: tuple[Grouping, ...], inner: str, groups: str, whole: str) -> str:
     """Rows of each combination of keys, and one of all, whose `whole` is true; without keys that row alone."""
     if not by:
-        return f"WITH c AS MATERIALIZED ({inner}) SELECT true AS whole, {whole}"
+        return f"WITH c AS MATERIALIZED ({inner}) SELECT {whole}"
     nothing = ", ".join("NULL" for _ in by)
     return (
         f"WITH c AS MATERIALIZED ({inner}) ({groups} LIMIT {MOST_CELLS + 1}) UNION ALL SELECT true, {nothing}, {whole}"
@@ -185,6 +185,8 @@ def cells_sql(domain: Domain, metrics: tuple[Metric, ...], by: tuple[Grouping, .
     """One row for each combination of keys `k0`, `k1`, and one of all, whose `whole` is true; without keys that row alone."""
     counts = dict(columns(metrics))
     inner, (keys, rows) = _by_key(domain, metrics, by, counts), _each(domain, by)
+    if not by:
+        return inner
     sums = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in counts)
     groups = f"SELECT false AS whole, {_named(keys)}, {sums} FROM {rows} GROUP BY {', '.join(keys)}"
     return _grouped(by, inner, groups, f"{sums} FROM c")

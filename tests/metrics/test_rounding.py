@@ -1,10 +1,11 @@
+from collections import Counter
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.metrics.rounding import FEW, Cell, may_hide, mean, percent, suppressed
+from app.metrics.rounding import FEW, Cell, may_hide, mean, nearest_rank, percent, suppressed
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,17 @@ def test_one_place_halves_up_and_nothing_over_nothing(
 )
 def test_a_mean_has_one_place_too(total: int | None, count: int, shown: str | None) -> None:
     assert mean(total, count) == shown
+
+
+def test_nothing_has_no_rank() -> None:
+    assert nearest_rank({}, 5) is None
+    assert nearest_rank({3: 0}, 9) is None
+
+
+@given(values=st.lists(st.integers(0, 40), min_size=1, max_size=60), tenths=st.integers(1, 10))
+def test_a_rank_is_the_smallest_value_that_so_many_do_not_exceed(values: list[int], tenths: int) -> None:
+    found = nearest_rank(Counter(values), tenths)
+    assert found == sorted(values)[-(-tenths * len(values) // 10) - 1]
 
 
 @given(numerator=st.integers(0, 10**12), denominator=st.integers(1, 10**12))

@@ -91,13 +91,11 @@ def counting(view: Viewpoint, ask: Asked) -> Count:
             rows = await part.rows(reader, view, _sql(part.domain, metrics, ask.groupings), ask.within(part.day))
             _require_few(len(rows) - 1)
             for row, (place, metric) in product(rows, enumerate(metrics)):
-                keys = () if row["whole"] else tuple(None if row[k] is None else str(row[k]) for k in names)
-                sums.add(
-                    _alone(row, metric, place), *(("group", metric.code, keys) if keys else ("whole", metric.code))
-                )
+                keys = tuple(None if row[f"k{n}"] is None else str(row[f"k{n}"]) for n in range(len(ask.by)))
+                where = ("whole", metric.code) if row.get("whole", True) else ("group", metric.code, keys)
+                sums.add(_alone(row, metric, place), *where)
         return sums
 
-    names = [f"k{place}" for place in range(len(ask.by))]
     return count
 
 
