@@ -306,6 +306,7 @@ def ballots_valid(_: Terms) -> str:
 
 
 def ballots(_: Terms) -> str:
+    """Looked up once an item, where a figure needs a value in several places."""
     return (
         f"CROSS JOIN LATERAL (SELECT coalesce(sum({_SATISFIED}), 0)::int AS satisfied, coalesce(sum({_VALID}), 0)::int AS valid"
         f" {_OF_SUBMISSION}) ballots"
@@ -313,6 +314,7 @@ def ballots(_: Terms) -> str:
 
 
 def returned(t: Terms) -> str:
+    """As `ballots`; the offset keeps it from being copied to each of those places."""
     return f"CROSS JOIN LATERAL (SELECT {returns(t)} AS reports OFFSET 0) returned"
 
 

@@ -28,7 +28,7 @@ done_within = both(verified, lambda t: within("i.completed_at", t), lambda _: f"
 
 
 def days(_: Terms) -> str:
-    """None for a report that is dated before the acknowledgement."""
+    """Nothing for a report that is dated before the acknowledgement."""
     return f"greatest({_LAST} - {_FIRST}, 0)"
 
 
