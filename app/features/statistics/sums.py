@@ -41,6 +41,10 @@ class Sums:
         for key, row in other.rows.items():
             self.add(row, *key, sign=sign)
 
+    def drop_empty(self) -> None:
+        """Rows of which everything was taken away again."""
+        self.rows = {key: row for key, row in self.rows.items() if any(row.values())}
+
     def row(self, *key: Any) -> Row:
         return self.rows.get(key, NOTHING)
 
@@ -139,6 +143,7 @@ async def _moved_on(reader: Reader, base: Base, count: Count, to: Part) -> Sums:
     sums.take(base.sums, 1)
     sums.take(await count(reader, before), -1)
     sums.take(await count(reader, after), 1)
+    sums.drop_empty()
     return sums
 
 
