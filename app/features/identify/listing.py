@@ -239,7 +239,8 @@ def _walked(way: Way, filters: tuple[str, ...], sort: str, keyset: str) -> str:
     direction, sign = ("ASC", ">") if keyset.startswith("asc") else ("DESC", "<")
     where = [_STARTS[way.shape], *([f"w.id = ANY(ARRAY({_finder(way.first, filters)}))"] if way.first else [])]
     if keyset.endswith("+"):
-        where.append(f"(w.{order.column}, w.id) {sign} (${first}::{order.kind}, ${first + 1}::uuid)")
+        # As sub-selects, which tell the planner nothing: near the end of a list it would else make a plan for each page.
+        where.append(f"(w.{order.column}, w.id) {sign} ((SELECT ${first}::{order.kind}), (SELECT ${first + 1}::uuid))")
     if not keyset.startswith("asc") and order.none is not None:
         operator = "=" if keyset.startswith("tail") else "<"
         where.append(f"w.{order.column} {operator} '{order.literal}'::{order.kind}")
