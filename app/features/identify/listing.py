@@ -112,7 +112,7 @@ class Query:
         if not names:
             return None
         given = dict(zip(self.filters, self.values, strict=True))
-        return first_sql(names), [given[name] for name in _given(names)]
+        return first_sql(names), [given["q_exact" if name == "q" else name] for name in names]
 
     def way(self, shape: Shape, first: str) -> Way:
         if shape is Shape.FEW:
@@ -126,29 +126,36 @@ _WORTH_READING: Final = 8
 """Times the root of the number of items: so much costs as much to read as a walk does that meets one of it so seldom."""
 _ELSEWHERE: Final = 4
 """Times more for units and people, who may be others than the caller's own: a walk to what both concern can be long."""
-_ANYWHERE: Final = frozenset({"q", "waiting_for"})
-
-
-def _given(names: tuple[str, ...]) -> tuple[str, ...]:
-    return (*names, *(("q_exact",) if "q" in names else ()))
+_SELDOM, _SELDOM_FOR_SOME = 6, 12
+"""As `_WORTH_READING`, for words: whoever sees a part passes items that say them and are others'."""
+_PAGES: Final = 256
+"""Pages of texts, some two thousand items and always the same ones, by which is judged how often words are said. Counting
+what says frequent words costs fifty times as much wherever it stops: the index has all of them before it gives the first."""
 
 
 @lru_cache(maxsize=512)
 def first_sql(names: tuple[str, ...]) -> str:
     """Which of these filters keeps little, if any; parameters: $1..$4 the credential, then their values."""
-    given = _given(names)
-    little = " ".join(
-        f"WHEN (SELECT count(*) FROM ({_finder(name, given, 5)} LIMIT (SELECT {most} + 1 FROM enough)) c) <= {most} "
-        f"THEN '{name}'"
-        for name, most in ((name, "items" if name in _ANYWHERE else f"{_ELSEWHERE} * items") for name in names)
-    )
+    little = " ".join(f"WHEN {_keeps_little(name, f'${place}')} THEN '{name}'" for place, name in enumerate(names, 5))
     return f"""{ACTOR_CTE}, enough AS MATERIALIZED (
-  SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items FROM pg_class WHERE oid = 'item'::regclass)
+  SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items,
+    greatest(pg_relation_size('item_search') / current_setting('block_size')::float8 / {_PAGES}, 1) AS share
+  FROM pg_class WHERE oid = 'item'::regclass)
 SELECT CASE {little} END FROM actor, enough"""
 
 
-def _finder(name: str, filters: tuple[str, ...], first: int) -> str:
-    values = [f"${first + filters.index(part)}" for part in _given((name,))]
+def _keeps_little(name: str, value: str) -> str:
+    if name == "q":
+        most = f"CASE WHEN actor.whole_tree THEN {_SELDOM} ELSE {_SELDOM_FOR_SOME} END"
+        # In `share` times as many items they are said as many times as often; both sides are divided by that.
+        return f"""(SELECT count(*) FILTER (WHERE {WORDS.format(value)}) <= {most} * sqrt(count(*) / enough.share)
+  FROM item_search s TABLESAMPLE SYSTEM (100 / (SELECT share FROM enough)) REPEATABLE (0))"""
+    most = "items" if name == "waiting_for" else f"{_ELSEWHERE} * items"
+    return f"(SELECT count(*) FROM ({FINDERS[name].format(value)} LIMIT (SELECT {most} + 1 FROM enough)) c) <= {most}"
+
+
+def _finder(name: str, filters: tuple[str, ...]) -> str:
+    values = [_parameter(filters, part) for part in ((name, "q_exact") if name == "q" else (name,))]
     return FINDERS[name].format(*values)
 
 
@@ -166,7 +173,7 @@ _VISIBLE: Final = {
 }
 """What is tested of a row that was found: where only what the caller sees is looked at, others' drafts are still among it."""
 _STARTS: Final = {Shape.WHOLE: READS_ALL, Shape.FEW: f"w.id = ANY(ARRAY({_SEEN}))", Shape.WALK: may_pass("w")}
-_FEWER: Final = {Shape.WHOLE: READS_ALL, Shape.FEW: f"i.id = ANY(ARRAY({_SEEN}))", Shape.WALK: "true"}
+_FEWER: Final = {Shape.WHOLE: READS_ALL, Shape.FEW: f"i.id = ANY(ARRAY({_SEEN}))", Shape.WALK: may_pass("i")}
 """The same where no index is walked: a count reads rows anyway."""
 
 
@@ -209,7 +216,7 @@ def _every(way: Way, filters: tuple[str, ...]) -> str:
     where = [_VISIBLE[way.shape], _FEWER[way.shape]]
     where += [condition(FILTERS, name, _DAY).format(_parameter(filters, name)) for name in filters if name != "q_exact"]
     for name in sorted({way.first, "q"} & {*filters}):
-        where.append(f"i.id = ANY(ARRAY({_finder(name, filters, 6)}))")
+        where.append(f"i.id = ANY(ARRAY({_finder(name, filters)}))")
     return f"SELECT FROM item i WHERE {' AND '.join(where)} LIMIT {TOTAL_CAP + 1}"
 
 
@@ -230,9 +237,10 @@ def _walked(way: Way, filters: tuple[str, ...], sort: str, keyset: str) -> str:
     order = SORTS[sort]
     first = 6 + len(filters)
     direction, sign = ("ASC", ">") if keyset.startswith("asc") else ("DESC", "<")
-    where = [_STARTS[way.shape], *([f"w.id = ANY(ARRAY({_finder(way.first, filters, 6)}))"] if way.first else [])]
+    where = [_STARTS[way.shape], *([f"w.id = ANY(ARRAY({_finder(way.first, filters)}))"] if way.first else [])]
     if keyset.endswith("+"):
-        where.append(f"(w.{order.column}, w.id) {sign} (${first}::{order.kind}, ${first + 1}::uuid)")
+        # As sub-selects, which tell the planner nothing: near the end of a list it would else make a plan for each page.
+        where.append(f"(w.{order.column}, w.id) {sign} ((SELECT ${first}::{order.kind}), (SELECT ${first + 1}::uuid))")
     if not keyset.startswith("asc") and order.none is not None:
         operator = "=" if keyset.startswith("tail") else "<"
         where.append(f"w.{order.column} {operator} '{order.literal}'::{order.kind}")

@@ -3,15 +3,17 @@
 The rows that were in force stand where the list of today reads `item`, so filters and the JSON are the same texts.
 Lists sorted by due date or change walk the versions along an index; those by registration or number walk today's items
 along theirs and look up each one's version. What had no value to sort by is a walk of its own, in either direction.
-Whoever sees little gets the page from all of that instead.
+Whoever sees little gets the page from all of that instead. Open states, which old items have left, are looked for among
+those of today's items that may have been in them.
 """
 
 # ruff: noqa: S608 - SQL here is put together from constants of this module; values are always parameters
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +25,7 @@ from app.features.identify.listing import SORTS, Query, condition, rows_sql
 from app.lifecycle.filters import filters_then
 from app.lifecycle.light_sql import GREY_BY_STATE, light_sql, overdue_days_sql
 from app.lifecycle.past import TITLE, UNMASKED, known, latest
+from app.lifecycle.states import OPEN, State
 from app.lifecycle.summaries import summary
 
 _AT: Final = "$6::timestamptz"
@@ -54,16 +57,41 @@ class Walk:
 
 _DUE: Final = (f"i.due_sort < '{SORTS['due_on'].literal}'", f"i.due_sort = '{SORTS['due_on'].literal}'")
 _REGISTERED: Final = ("i.registered_at IS NOT NULL", "i.registered_at IS NULL")
-_NUMBERED: Final = f"w.number_sort < '{SORTS['number'].literal}'"
+_BY_THEN: Final = f"w.registered_sort <= {_AT}"
+_NUMBERED: Final = f"{_BY_THEN} AND w.number_sort < '{SORTS['number'].literal}'"
 WALKS: Final = {
     "due_on": Walk("item_version", "due_sort", "item_id", "v.due_sort", _DUE[0].replace("i.", "w."), *_DUE),
     "updated_at": Walk("item_version", "valid_from", "item_id", "v.valid_from"),
-    "registered_at": Walk("item", "registered_sort", "id", "t.registered_sort", "true", *_REGISTERED),
+    "registered_at": Walk("item", "registered_sort", "id", "t.registered_sort", _BY_THEN, *_REGISTERED),
     "number": Walk("item", "number_sort", "id", "t.number_sort", _NUMBERED, *_REGISTERED),
 }
 _ALL: Final = 2**31
 """A limit beyond all tables: what is planned with one may begin with a row instead of sorting everything."""
 _ITEM: Final = "LEFT JOIN item t ON t.id = v.item_id"
+_VERSION: Final = "SELECT o.* FROM item_version o WHERE o.item_id = w.item_id AND o.valid_from = w.valid_from LIMIT 1"
+_NOT_DUE_YET: Final = frozenset({State.REGISTERED, State.ASSIGNED, State.PLANNING, State.PLAN_REVIEW})
+
+
+class Asked(Enum):
+    """What the states asked for say about the way to them."""
+
+    ANY = "items may be found anywhere in the order"
+    OPEN = "all are states that an item is registered in and leaves again"
+    FEW = "nearly all that comes first in the order has left them"
+
+
+def asked_for(query: Query, shape: Shape) -> Asked:
+    """By due date, what is late comes first, and for whoever sees everything a page of that is near."""
+    states = _states(query)
+    if not states or not states <= OPEN:
+        return Asked.ANY
+    late = shape is Shape.WHOLE and not states <= _NOT_DUE_YET
+    first = query.sort == "updated_at" or (query.sort == "due_on" and not late)
+    return Asked.FEW if first and not query.descending else Asked.OPEN
+
+
+def _states(query: Query) -> set[str]:
+    return set(query.values[query.filters.index("state")]) if "state" in query.filters else set()
 
 
 class Found(NamedTuple):
@@ -92,13 +120,12 @@ def _along_days(where: str, order: str, states: str) -> str:
     )
     last = f"SELECT DISTINCT ON (w.due_sort, w.item_id) w.* FROM ({begun}) w ORDER BY {order}, w.valid_from DESC LIMIT {_ALL}"
     in_state = f" CROSS JOIN LATERAL (SELECT WHERE w.state = ANY({states}::text[]) OFFSET 0) in_state" if states else ""
-    version = "SELECT o.* FROM item_version o WHERE o.item_id = w.item_id AND o.valid_from = w.valid_from LIMIT 1"
-    return f"({last}) w{in_state} CROSS JOIN LATERAL ({version}) v {_ITEM}"
+    return f"({last}) w{in_state} CROSS JOIN LATERAL ({_VERSION}) v {_ITEM}"
 
 
 def _along_items(column: str, where: str, order: str, states: str) -> str:
     """What was registered later is passed over in the index alone, and other `states` than those asked for nearly so."""
-    there = f"w.registered_sort <= {_AT} AND {where} ORDER BY {order} LIMIT {_ALL}"
+    there = f"{where} ORDER BY {order} LIMIT {_ALL}"
     state = f"(SELECT o.state FROM {latest(_AT, 'w.id')} o) = ANY({states}::text[])"
     in_state = f" CROSS JOIN LATERAL (SELECT WHERE {state} OFFSET 0) in_state" if states else ""
     return (
@@ -107,18 +134,47 @@ def _along_items(column: str, where: str, order: str, states: str) -> str:
     )
 
 
-def _walked(filters: tuple[str, ...], sort: str, keyset: str) -> Found:
+def _maybe(states: str) -> str:
+    """Whether today's `item w` may have been in one of these open `states`: it still is, or it was written since."""
+    return f"w.registered_at <= {_AT} AND (w.updated_at > {_AT} OR w.state = ANY({states}::text[]))"
+
+
+_GATHERED: Final = {
+    "updated_at": "SELECT b.item_id, b.valid_from FROM ({began}) b",
+    "due_on": "SELECT b.item_id, b.valid_from, d.due_sort FROM ({began}) b CROSS JOIN LATERAL (SELECT d.due_sort"
+    " FROM item_version d WHERE d.item_id = b.item_id AND d.valid_from = b.valid_from LIMIT 1) d",
+}
+
+
+def _gathered(sort: str, where: str, order: str, states: str) -> str:
+    """All that was in open `states`, from today's items: what a walk meets first has long left these states."""
+    maybe = f"SELECT w.id FROM item w WHERE {_maybe(states)} OFFSET 0"
+    began = (
+        f"SELECT m.id AS item_id, o.valid_from FROM ({maybe}) m CROSS JOIN LATERAL {latest(_AT, 'm.id')} o"
+        f" WHERE o.state = ANY({states}::text[]) OFFSET 0"
+    )
+    there = f"SELECT w.* FROM ({_GATHERED[sort].format(began=began)}) w WHERE {where} ORDER BY {order} LIMIT {_ALL}"
+    return f"({there}) w CROSS JOIN LATERAL ({_VERSION}) v {_ITEM}"
+
+
+def _walked(filters: tuple[str, ...], sort: str, keyset: str, asked: Asked) -> Found:
     walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
+    states = f"${_FIRST + filters.index('state')}" if "state" in filters else ""
+    if asked is not Asked.ANY and sort == "registered_at":
+        walk = replace(walk, column="registered_at", only=_maybe(states))
     direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")
     onward, last = keyset.endswith("+"), _FIRST + len(filters)
     if keyset.startswith("tail"):
         where = walk.without.replace("i.", "w.") + f" AND w.item_id {sign} ${last}::uuid" * onward
-        return Found(_along_versions(where, f"w.item_id {direction}"), f"'{none}'::{kind}")
+        order = f"w.item_id {direction}"
+        source = _gathered(sort, where, order, states) if asked is Asked.FEW else _along_versions(where, order)
+        return Found(source, f"'{none}'::{kind}")
     where = walk.only + f" AND (w.{walk.column}, w.{walk.id}) {sign} (${last}::{kind}, ${last + 1}::uuid)" * onward
     order = f"w.{walk.column} {direction}, w.{walk.id} {direction}"
-    states = f"${_FIRST + filters.index('state')}" if "state" in filters else ""
     if walk.table == "item":
         return Found(_along_items(walk.column, where, order, states), f"w.{walk.column}", "w.id")
+    if asked is Asked.FEW:
+        return Found(_gathered(sort, where, order, states), f"w.{walk.column}", "w.item_id")
     if sort == "due_on" and (direction == "DESC" or states):
         return Found(_along_days(where, order, states), "w.due_sort", "w.item_id")
     return Found(_along_versions(where, order), f"v.{walk.column}")
@@ -139,7 +195,7 @@ def _from_seen(filters: tuple[str, ...], sort: str, keyset: str) -> tuple[Found,
     return Found(_SEEN, WALKS[sort].sort), onward
 
 
-def _listed(shape: Shape, filters: tuple[str, ...], tests: Sequence[str], sort: str, keyset: str) -> str:
+def _listed(shape: Shape, filters: tuple[str, ...], tests: Sequence[str], sort: str, keyset: str, asked: Asked) -> str:
     """Rows of then in order, as many as the page has and one more.
 
     What is tested of a row stands beside it, where it is asked of one row and not prepared for all of them.
@@ -148,7 +204,7 @@ def _listed(shape: Shape, filters: tuple[str, ...], tests: Sequence[str], sort: 
     if shape is Shape.FEW:
         found, more = _from_seen(filters, sort, keyset)
     else:
-        found, more = _walked(filters, sort, keyset), []
+        found, more = _walked(filters, sort, keyset, asked), []
     tail = keyset.startswith("tail")
     visible = predicate(Shape.WHOLE if shape is Shape.FEW else shape, "i", CTE, _THEN)
     where = " AND ".join([walk.without if tail else walk.having, *more, *tests, visible])
@@ -161,14 +217,16 @@ def _listed(shape: Shape, filters: tuple[str, ...], tests: Sequence[str], sort: 
 
 
 @lru_cache(maxsize=512)
-def page_sql(shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, total: bool) -> str:
+def page_sql(
+    shape: Shape, filters: tuple[str, ...], sort: str, keyset: str, *, total: bool, asked: Asked = Asked.ANY
+) -> str:
     """The statement of one kind of page; `keyset` is one of what `keyset_of` gives, or `tail` and a direction.
 
     Parameters: $1..$4 the credential, $5 the limit, $6 the instant, $7 its Beijing day, then the filters, then the last
     row's sort value and id (in the tail its id alone).
     """
     tests = [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
-    listed = _listed(shape, filters, tests, sort, keyset)
+    listed = _listed(shape, filters, tests, sort, keyset, asked)
     page = (
         f"page AS MATERIALIZED (SELECT i.*, {TITLE} AS title, {UNMASKED} AS unmasked, row_number() OVER () AS place"
         f" FROM ({listed}) i)"
@@ -192,7 +250,11 @@ def keyset_of(query: Query) -> str:
 
 
 def tail_of(query: Query) -> str | None:
-    """The keyset of the tail that follows the last row of what `keyset_of` walks, if any does."""
-    if not WALKS[query.sort].without or keyset_of(query).startswith("tail"):
+    """The keyset of the tail that follows the last row of what `keyset_of` walks, if any does.
+
+    What is open is registered: by registration or number nothing is left without a value, and looking for it takes long.
+    """
+    registered = WALKS[query.sort].table == "item" and bool(_states(query)) and _states(query) <= OPEN
+    if not WALKS[query.sort].without or registered or keyset_of(query).startswith("tail"):
         return None
     return f"tail {'desc' if query.descending else 'asc'}"

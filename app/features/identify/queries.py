@@ -197,7 +197,8 @@ async def _then(
     db: Database, credential: Credential, wanted: Query, as_of: datetime, shape: Shape, tail: int | None = None
 ) -> Any:
     keyset = past_listing.keyset_of(wanted) if tail is None else past_listing.tail_of(wanted)
-    sql = past_listing.page_sql(shape, wanted.filters, wanted.sort, keyset or "", total=wanted.total and tail is None)
+    total, states = wanted.total and tail is None, past_listing.asked_for(wanted, shape)
+    sql = past_listing.page_sql(shape, wanted.filters, wanted.sort, keyset or "", total=total, asked=states)
     asked, limit = (wanted, wanted.limit) if tail is None else (replace(wanted, after=None), tail)
     in_tail = keyset is not None and keyset.startswith("tail")
     return await db.fetchrow(sql, *credential, *past_listing.arguments(asked, as_of, limit, tail=in_tail))

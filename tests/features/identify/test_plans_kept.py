@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from app.access.scope import Shape
 from app.features.identify.listing import Way, page_sql
 from app.lifecycle.view import ITEM_SQL
+from app.tables.item import FAR
 from tests.features.identify.ledger_book import Book
 from tests.support.database import Clone
 
@@ -52,3 +56,19 @@ async def test_the_plan_of_a_page_is_kept(
     ):
         sql = page_sql(Way(shape, states), filters, sort, "asc", total=False)
         assert await _made(book_database, sql, (*credential, PAGE, *values)) == (5, 7)
+
+
+@pytest.mark.parametrize("shape", [Shape.WHOLE, Shape.WALK])
+async def test_a_page_is_expected_to_cost_the_same_wherever_it_goes_on_from(book: Book, shape: Shape) -> None:
+    """Else the end of a list would seem so cheap that a plan is made for each of its pages."""
+    sql = page_sql(Way(shape), (), "due_on", "asc+", total=False)
+    credential = (book.caller("one unit").account_id, 1, None, book.today)
+    costs = set()
+    for row in (min(book.rows, key=_place), max(book.rows, key=_place)):
+        found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, PAGE, *_place(row))
+        costs.add((json.loads(found) if isinstance(found, str) else found)[0]["Plan"]["Total Cost"])
+    assert len(costs) == 1
+
+
+def _place(row: dict[str, Any]) -> tuple[date, UUID]:
+    return row["due_on"] or FAR, row["id"]

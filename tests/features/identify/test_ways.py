@@ -27,9 +27,10 @@ from app.core.ids import uuid7
 from app.core.text import fold
 from app.core.workdays import Calendar
 from app.features.identify import queries
-from app.features.identify.listing import Way, page_sql
+from app.features.identify.listing import Query, Way, arguments, first_sql, page_sql
 from app.lifecycle.create import Draft, insert_items
 from app.lifecycle.derived import item_units
+from app.lifecycle.filter_query import ItemFilters, chosen
 from app.lifecycle.side_tables import sync_persons
 from app.lifecycle.states import NUMBERED, State
 from app.tables.item import FAR_INSTANT
@@ -205,6 +206,42 @@ async def test_every_way_to_a_list_gives_the_items_of_a_naive_list_in_its_order(
                 answer = await client.get("/v1/items", params={**asked, "limit": 1, "include": "total"})
                 assert answer.json()["total"] == len(expected), (seed, shape, asked)
     assert listed > QUESTIONS
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_words_asked_first_and_words_tested_on_the_way_find_the_same_items(fresh_app: FastAPI, seed: int) -> None:
+    ground = await plant(fresh_app, seed)
+    for _ in range(QUESTIONS // 2):
+        who = ground.random.choice(ground.people)
+        asked = ground.question() | {
+            "q": ground.random.choice(WORDS),
+            "sort": ground.random.choice(SORTS).removeprefix("-"),
+        }
+        actor = await ground.actor(who)
+        named = chosen(ItemFilters.model_validate({name: value for name, value in asked.items() if name != "sort"}))
+        filters, values = zip(*named, strict=True)
+        wanted = Query(filters, values, asked["sort"], descending=False, limit=ITEMS, after=None, total=True)
+        for shape, first in product((Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.WALK), ("", "q")):
+            sql = page_sql(wanted.way(shape, first), wanted.filters, wanted.sort, "asc", total=True)
+            credential = (who.account_id, 1, None, clock.today())
+            row = await fresh_app.state.db.fetchrow(sql, *credential, *arguments(wanted, ITEMS))
+            found = [item["id"] for item in json.loads(row["body"])]
+            assert found == ground.expected(actor, asked), (seed, shape, first, asked)
+            assert row["total"] == len(found)
+
+
+async def test_how_often_words_are_said_is_judged_by_texts_and_not_by_finding_them_all(book: Book) -> None:
+    everywhere, somewhere, nowhere = "%单位%", "%泵站%", "%没有人说%"
+    sql = first_sql(("q",))
+    for caller, words, first in (
+        ("whole tree", everywhere, None), ("whole tree", somewhere, "q"), ("whole tree", nowhere, "q"),
+        ("one unit", everywhere, None), ("one unit", somewhere, "q"),
+    ):  # fmt: skip
+        credential = (book.caller(caller).account_id, 1, None, clock.today())
+        assert await book.app.state.db.fetchval(sql, *credential, words) == first, (caller, words)
+    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, everywhere)
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    assert [node["Node Type"] for node in nodes(plan) if node.get("Relation Name") == "item_search"] == ["Sample Scan"]
 
 
 async def test_who_no_longer_reads_the_whole_tree_is_not_shown_it_once_more(fresh_app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 
 from app.access.scope import Shape
 from app.core import clock
-from app.features.identify.past_listing import page_sql
+from app.features.identify.past_listing import Asked, page_sql
 from app.main import create_app
 from bench.seed import fill
 from tests.features.identify.ledger_book import Book, pages, read_book
@@ -73,8 +73,10 @@ def page_of(plan: dict[str, Any]) -> dict[str, Any]:
     return next(node for node in nodes(plan) if node.get("Subplan Name") == "CTE page")
 
 
-async def plan_of(book: Book, caller: str, sort: str, keyset: str, values: list[Any]) -> dict[str, Any]:
-    sql = page_sql(CALLERS[caller], ("state",) if values else (), sort, keyset, total=False)
+async def plan_of(
+    book: Book, caller: str, sort: str, keyset: str, values: list[Any], asked: Asked = Asked.ANY
+) -> dict[str, Any]:
+    sql = page_sql(CALLERS[caller], ("state",) if values else (), sort, keyset, total=False, asked=asked)
     at = clock.now() - timedelta(days=200)
     credential = (book.caller(caller).account_id, 1, None, clock.today())
     found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, 50, at, at.date(), *values)
@@ -93,6 +95,21 @@ async def test_a_page_walks_the_index_of_its_order(
     assert index in [node.get("Index Name") for node in found]
     assert not [node for node in found if node["Node Type"] == "Sort"]
     assert not [node for node in found if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "item_version"]
+
+
+@pytest.mark.parametrize(("caller", "sort"), list(product(CALLERS, ["due_on", "updated_at", "registered_at"])))
+async def test_open_states_are_looked_for_among_items_that_may_have_been_in_them(
+    past_book: Book, caller: str, sort: str
+) -> None:
+    asked = Asked.OPEN if sort == "registered_at" else Asked.FEW
+    page = page_of(await plan_of(past_book, caller, sort, "asc", [["planning"]], asked))
+    limit = next(node for node in nodes(page) if node["Node Type"] == "Limit")
+    found = {node["Index Name"]: node for node in path(limit) if "Index Name" in node}
+    assert found["ix_item_counted"]["Node Type"] == "Index Only Scan"
+    versions = [node for name, node in found.items() if name.startswith(("ix_item_version", "pk_item_version"))]
+    assert versions
+    assert all("item_id = " in node["Index Cond"] for node in versions)
+    assert ("Sort" in {node["Node Type"] for node in path(limit)}) == (asked is Asked.FEW)
 
 
 @pytest.mark.parametrize("order", INDEXES)
@@ -130,19 +147,21 @@ async def test_what_had_no_value_to_sort_by_is_found_by_an_index_of_its_own(
 
 
 @pytest.mark.parametrize("caller", [*CALLERS, "one unit"])
-async def test_the_list_of_then_is_the_list_of_those_that_were_there(past_book: Book, caller: str) -> None:
-    """All items at once, in every order, against what the rows say."""
+@pytest.mark.parametrize("states", ["", "planning", "rectifying,verifying", "rectifying,closed"])
+async def test_the_list_of_then_is_the_list_of_those_that_were_there(past_book: Book, caller: str, states: str) -> None:
+    """All items at once, or those in some states, in every order, against what the rows say."""
     at = clock.now() - timedelta(days=400)
-    none = {"due_on": None, "registered_at": None, "number": None, "updated_at": datetime.max.replace(tzinfo=UTC)}
-    there = [row for row in past_book.rows if row["updated_at"] <= at and past_book.sees(caller, row)]
+    asked = {"as_of": at.isoformat()} | ({"state": states} if states else {})
+    there = [
+        row
+        for row in past_book.rows
+        if row["updated_at"] <= at and past_book.sees(caller, row) and (not states or row["state"] in states.split(","))
+    ]
+    assert there
     async with past_book.client(caller) as client:
-        for sort, sign in product(none, ["", "-"]):
-            found = [
-                one["id"]
-                for one in await pages(
-                    client, 200 if len(there) > 500 else 20, sort=f"{sign}{sort}", as_of=at.isoformat()
-                )
-            ]
+        for sort, sign in product(("due_on", "registered_at", "number", "updated_at"), ["", "-"]):
+            size = 200 if len(there) > 500 else 20
+            found = [one["id"] for one in await pages(client, size, sort=f"{sign}{sort}", **asked)]
             assert len(found) == len(there)
             key = _key(sort, at)
             having = sorted((row for row in there if key(row)[0] is not None), key=key, reverse=sign == "-")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.lifecycle.retold import START, stored
+from app.lifecycle.states import OPEN
 from app.lifecycle.told import WORDS
 from app.tables.item import WRITTEN
 from app.trail import read
@@ -39,6 +40,18 @@ async def recall(walk: Walk, asked: Asked) -> None:
         assert again == asked.past, (asked.who, asked.path, params)
 
 
+async def recall_in_states(walk: Walk, asked: Asked) -> None:
+    """A list of the present without a filter of states tells which items were in some of them, and in which order."""
+    if asked.path != "/v1/items" or "state" in asked.params:
+        return
+    states = walk.random.sample(sorted(OPEN), 4)
+    params = asked.params | {"as_of": asked.at.isoformat(), "state": ",".join(states), "limit": 50}
+    answers = await whole(await walk.world.as_(asked.who), asked.path, params)
+    found = [one["id"] for answer in answers for one in answer.json()["items"]]
+    live = [one for answer in asked.answer for one in answer["items"]]
+    assert found == [one["id"] for one in live if one["state"] in states], (asked.who, params)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_the_past_answers_what_the_present_answered_and_never_anything_else(world: World, seed: int) -> None:
     with ExitStack() as skew:
@@ -50,6 +63,8 @@ async def test_the_past_answers_what_the_present_answered_and_never_anything_els
             walk.wait(SETTLED)
             for asked in walk.asked:
                 await recall(walk, asked)
+            for asked in walk.asked:
+                await recall_in_states(walk, asked)
     answers = [one for asked in walk.asked for one in asked.answer]
     items = [one for answer in answers for one in answer.get("items", ())]
     assert len(items) > 2 * STEPS
