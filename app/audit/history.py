@@ -32,6 +32,7 @@ WHERE e.subject_kind = 'item' ORDER BY e.subject_id, e.seq
 PEOPLE: Final = "SELECT item_id, id, person_id FROM measure ORDER BY item_id"
 DELETED: Final = "item.draft_deleted"
 REPORTED: Final = "item.completion_reported"
+REDACTED: Final = "item.redacted"
 _FIRST: Final = {
     name: told(value) for name, value in blank(datetime(2000, 1, 1, tzinfo=UTC)).items() if name not in IN_THE_BODY
 }
@@ -58,7 +59,7 @@ class Step:
 
 @dataclass(slots=True)
 class History:
-    """The steps of one item, and for each row beside it the last event that told it (False where it was removed)."""
+    """The steps of one item; for each row beside it the last event that told it and was no redaction (False: that it went)."""
 
     item_id: UUID
     steps: list[Step] = field(default_factory=list)
@@ -96,7 +97,8 @@ def history_of(item_id: UUID, events: Sequence[Row], people: Mapping[str, Any]) 
         undisclosed = frozenset(_object(body.get("pay"))) - fields.keys()
         reading.apply(event["type"], fields, undisclosed)
         for table, key, digest in _told_rows(fields):
-            made.rows[table, key] = (event["seq"], digest is not None)
+            mark = made.rows.get((table, key), (event["seq"], True))[0] if event["type"] == REDACTED else event["seq"]
+            made.rows[table, key] = (mark, digest is not None)
             made.born.setdefault((table, key), told(event["at"]))
         outcome = _object(fields.get("outcome"))
         if "id" in outcome:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from app.audit.findings import finding
+from app.audit.history import REDACTED
 from app.core.db import Row, Snapshot
 from app.trail.export import plain
 from app.trail.proof.findings import Finding
@@ -21,7 +22,6 @@ LEFT JOIN LATERAL (
 ) AS d ON TRUE
 WHERE e.subject_kind = 'redaction' OR (e.subject_kind = 'item' AND e.type = 'item.redacted') ORDER BY e.subject_id, e.seq
 """
-REDACTED: Final = "item.redacted"
 REQUESTED: Final = "redaction.requested"
 STATUS: Final = {"redaction.approved": "done", "redaction.rejected": "rejected"}
 

@@ -153,14 +153,14 @@ class Carrier:
 
     # --- 销号 ---------------------------------------------------------------------------------------------------
 
-    async def judge_solved(self, item: Json, *, met: bool = True) -> Json:
+    async def judge_solved(self, item: Json, *, met: bool = True, **more: Any) -> Json:
         verifier, place = await self.by("verifier"), f"/items/{item['id']}"
         shown: dict[str, list[str]] = {}
         for evidence in (await verifier.get(f"{place}/evidence?target_kind=criterion"))["items"]:
             shown.setdefault(evidence["target_id"], []).append(evidence["id"])
         criteria = (await verifier.get(f"{place}/criteria"))["items"]
         judged = [{"criterion_id": c["id"], "met": met, "evidence_ids": shown[c["id"]]} for c in criteria]
-        body = {"gate": "problem_solved", "verification": "desk", "criteria": judged}
+        body = {"gate": "problem_solved", "verification": "desk", "criteria": judged, **more}
         return await verifier.post(f"{place}/gates", body)
 
     async def judge_adequate(self, item: Json, **answers: Any) -> Json:

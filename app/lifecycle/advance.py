@@ -209,9 +209,9 @@ async def _write_children(tx: Tx, changes: Sequence[Change]) -> None:
 
 async def _update_child(tx: Tx, change: Change, update: ChildUpdate) -> None:
     """Changes child rows of the item and ties them to its event."""
-    names = (*update.changes, "changed_seq")
-    sql = _child_sql("UPDATE", update.table.__tablename__, names, tuple(update.where))
-    rows = await tx.fetch(sql, *update.changes.values(), change.seq, change.row["id"], *update.where.values())
+    changes = {**update.changes, **({"changed_seq": change.seq} if update.marks else {})}
+    sql = _child_sql("UPDATE", update.table.__tablename__, tuple(changes), tuple(update.where))
+    rows = await tx.fetch(sql, *changes.values(), change.row["id"], *update.where.values())
     change.rows += [told(update.table, dict(row)) for row in rows]
 
 

@@ -12,11 +12,16 @@ from sqlmodel import SQLModel
 
 @dataclass(frozen=True, slots=True)
 class ChildUpdate:
-    """Changes to rows of a child table that match `where` (column = value), within the item."""
+    """Changes to rows of a child table that match `where` (column = value), within the item.
+
+    A row is marked with the event that changed it, by which the latest verdict and what was known at a moment are told.
+    With `marks` off it stays that of the event before: a redaction takes words away and says nothing new.
+    """
 
     table: type[SQLModel]
     where: Mapping[str, Any]
     changes: Mapping[str, Any]
+    marks: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ async def _redact(tx: Tx, actor: Actor, asked: Row, item: Mapping[str, Any], pla
         event=EVENT,
         fields=_facts(asked, plan),
         updates=[
-            ChildUpdate(TABLES[table], where(table, key), changes)
+            ChildUpdate(TABLES[table], where(table, key), changes, marks=False)
             for (table, key), changes in sorted(plan.children.items())
             if table != _ORIGIN
         ],

@@ -44,7 +44,7 @@ async def _kept(database: Clone) -> list[tuple[Any, ...]]:
         await connection.close()
 
 
-def _moved(move: Any, revision: str) -> Any:
+def moved(move: Any, revision: str) -> Any:
     def work(connection: Connection) -> None:
         config = migrate._config()
         config.attributes["connection"] = connection
@@ -63,6 +63,6 @@ async def test_an_upgrade_fills_in_what_every_write_since_has_kept(database: Clo
     started = {row[4] for row in before if row[4] is not None}
     assert len(acknowledged) == 2
     assert len(started) >= 4
-    await on(database.superuser_url, _moved(command.downgrade, "20261126_1440"))
-    await on(database.superuser_url, _moved(command.upgrade, "head"))
+    await on(database.superuser_url, moved(command.downgrade, "20261126_1440"))
+    await on(database.superuser_url, moved(command.upgrade, "head"))
     assert await _kept(database) == before
