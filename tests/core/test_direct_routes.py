@@ -22,7 +22,7 @@ from tests.core.small_service import ThingOut
 from tests.support.service import client_of
 
 TWINS = APIRouter(route_class=StrictRoute)
-EACH: dict[str, Any] = {"deps": [Depends(public())], "direct": []}
+EACH: dict[str, Any] = {"direct": [], "deps": [Depends(public())]}
 
 
 class Asked(PageQuery):
