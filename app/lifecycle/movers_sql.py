@@ -55,10 +55,12 @@ lent AS MATERIALIZED (SELECT d.principal_id, d.delegate_id, d.roles
   FROM delegation d JOIN person q ON q.id = d.delegate_id AND q.active
   WHERE d.principal_id = ANY(ARRAY(SELECT person_id FROM holder)) AND {_in_force("d", day)}),
 serving AS (SELECT role, unit_id, person_id FROM holder
-  UNION ALL SELECT h.role, h.unit_id, d.delegate_id FROM lent d JOIN holder h ON h.person_id = d.principal_id AND h.role = ANY(d.roles)),
-people AS MATERIALIZED (SELECT a.id, s.role, to_json((array_agg(DISTINCT s.person_id ORDER BY s.person_id))[:{_MOST}]) AS ids
+  UNION ALL SELECT h.role, h.unit_id, d.delegate_id
+  FROM lent d JOIN holder h ON h.person_id = d.principal_id AND h.role = ANY(d.roles)),
+people AS MATERIALIZED (
+  SELECT a.id, s.role, to_json((array_agg(DISTINCT s.person_id ORDER BY s.person_id))[:{_MOST}]) AS ids
   FROM above a JOIN serving s ON s.unit_id = a.unit_id GROUP BY a.id, s.role),
-moving AS MATERIALIZED (SELECT m.item_id, json_agg(json_build_object('role', m.role, 'unit_id', m.unit_id,
-    'person_ids', coalesce(p.ids, '[]')) ORDER BY m.role) AS list
-  FROM mover m LEFT JOIN people p ON p.id = m.unit_id AND p.role = m.role GROUP BY m.item_id)
+moving AS MATERIALIZED (SELECT m.item_id, json_agg(row_to_json(one) ORDER BY m.role) AS list
+  FROM mover m LEFT JOIN people p ON p.id = m.unit_id AND p.role = m.role
+  CROSS JOIN LATERAL (SELECT m.role, m.unit_id, coalesce(p.ids, '[]') AS person_ids) one GROUP BY m.item_id)
 """
