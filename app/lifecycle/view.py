@@ -40,26 +40,38 @@ _COLUMNS: Final = """
   i.completed_at, i.closed_at, i.notice_ends_on, i.next_review_on, i.next_look_back_on, i.disposition, i.closed_offline,
   i.created_at, i.updated_at, i.finder_person_id, i.finder_unit_id
 """
-_MORE: Final = f"""
+_BESIDE: Final = f"""
   (SELECT u.ancestors FROM unit u WHERE u.id = (SELECT l.unit_id FROM ledger l WHERE l.id = i.ledger_id)) AS ledger_ancestors,
   (SELECT u.ancestors FROM unit u WHERE u.id = i.lead_unit_id) AS lead_ancestors,
   (SELECT u.ancestors FROM unit u WHERE u.id = i.source_unit_id) AS source_ancestors,
-  CASE WHEN i.confidentiality = 'restricted' THEN (SELECT t.sealed FROM source_type t
-    WHERE t.code = i.source_type AND t.schema_version = i.source_schema_version) END AS sealed,
   (SELECT json_agg(json_build_object('from_item_id', o.from_item_id, 'source_type', o.source_type, 'document', o.document,
       'document_no', o.document_no, 'quote', o.quote, 'source_unit_id', o.source_unit_id) ORDER BY o.created_at, o.id)
-     FROM item_origin o WHERE o.item_id = i.id) AS origins,
+     FROM item_origin o WHERE o.item_id = i.id) AS origins, {MOVERS}
+"""
+_PLAIN: Final = "i.confidentiality <> 'restricted' AND i.state <> 'split'"
+_OF_OTHERS: Final = """
+  CASE WHEN i.confidentiality = 'restricted' THEN (SELECT t.sealed FROM source_type t
+    WHERE t.code = i.source_type AND t.schema_version = i.source_schema_version) END AS sealed,
   CASE WHEN i.state = 'split' THEN (SELECT json_build_object('total', count(*), 'closed',
-      count(*) FILTER (WHERE c.state = 'closed')) FROM item c WHERE c.split_from_id = i.id) END AS children, {MOVERS}
+      count(*) FILTER (WHERE c.state = 'closed')) FROM item c WHERE c.split_from_id = i.id) END AS children
 """
 ITEM_SQL: Final = f"""{ACTOR_CTE}
-SELECT {ACTOR_COLUMNS}, {_COLUMNS}, {restricted_predicate("i", JOINED_SEALED)} AS unmasked, {_MORE}
+SELECT {ACTOR_COLUMNS}, {_COLUMNS}, {restricted_predicate("i", JOINED_SEALED)} AS unmasked, {_OF_OTHERS}, {_BESIDE}
 FROM actor LEFT JOIN item i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}
 """
-"""The hot read: $1..$4 the credential, $5 the item; no row is 401, a row without an id is 404."""
+"""Caller, scope and item: $1..$4 the credential, $5 the item; no row is 401, a row without an id is 404."""
+PLAIN_ITEM_SQL: Final = f"""{ACTOR_CTE}
+SELECT {ACTOR_COLUMNS}, {_COLUMNS}, true AS unmasked, NULL AS sealed, NULL AS children, {_BESIDE}
+FROM actor LEFT JOIN item i ON i.id = $5::uuid AND {_PLAIN} AND {predicate(Shape.MANY, "i", JOINED)}
+"""
+"""The hot read: as ITEM_SQL, for an item that is neither restricted nor split; another is as if it were not there.
+
+PostgreSQL makes every sub-select of a statement ready to run before it knows which it will need, and that is most of what
+reading one row costs.
+"""
 _KNOWN: Final = Sealed("$2::text[]", "$3::uuid[]", "$5::uuid[]", "$6::bool")
 OWN_SQL: Final = f"""
-SELECT {_COLUMNS}, {restricted_predicate("i", _KNOWN)} AS unmasked, {_MORE}
+SELECT {_COLUMNS}, {restricted_predicate("i", _KNOWN)} AS unmasked, {_OF_OTHERS}, {_BESIDE}
 FROM item i WHERE i.id = ANY($1::uuid[])
 """
 """After a write: items the caller has just acted on, in or out of scope by now; $4 is today."""
