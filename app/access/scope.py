@@ -68,9 +68,6 @@ CTE_SEALED: Final = Sealed(
 )
 
 
-JOINED_SEALED: Final = Sealed("actor.roles::text[]", "actor.units", "actor.persons", "actor.unsealed")
-
-
 class Sides(NamedTuple):
     """The tables that say which units and people an item concerns, and a condition on their rows."""
 

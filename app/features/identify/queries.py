@@ -36,7 +36,7 @@ from app.lifecycle.filter_query import ItemFilters, chosen
 from app.lifecycle.filters import ONLY_NOW
 from app.lifecycle.gather import read_items
 from app.lifecycle.schemas import ItemOut
-from app.lifecycle.view import ITEM_SQL, PLAIN_ITEM_SQL, item_out
+from app.lifecycle.view import ITEM_SQL, item_out, with_seldom
 from app.metrics.definitions import Basis
 from app.metrics.drill import named_set
 
@@ -231,13 +231,11 @@ def _finished(body: bytes, row: Any, wanted: Query, cursor: Cursor) -> tuple[byt
 async def one(request: Request, db: Database, item_id: UUID | None) -> tuple[Actor, ItemOut]:
     """Caller and item in one statement: 401, then 404 for what is absent or out of scope, then 403."""
     credential = credential_of(request)
-    row = await db.fetchrow(PLAIN_ITEM_SQL, *credential, item_id)
-    if row is not None and row["id"] is None:  # nothing to be seen, or one of the few of which more must be asked
-        row = await db.fetchrow(ITEM_SQL, *credential, item_id)
+    row = await db.fetchrow(ITEM_SQL, *credential, item_id)
     actor = actor_from_row(row, request.scope["rectify.language"])
     if row is None or row["id"] is None:
         raise Problem("not_found")
-    return actor, item_out(dict(row), actor, credential.today)
+    return actor, item_out(await with_seldom(db, actor, row), actor, credential.today)
 
 
 async def look_alikes(reader: Reader, actor: Actor, item_id: UUID) -> list[DuplicateCandidate]:

@@ -9,7 +9,7 @@ import pytest
 
 from app.access.scope import Shape
 from app.features.identify.listing import Way, page_sql
-from app.lifecycle.view import ITEM_SQL, PLAIN_ITEM_SQL
+from app.lifecycle.view import ITEM_SQL
 from tests.features.identify.ledger_book import Book
 from tests.support.database import Clone
 
@@ -31,37 +31,10 @@ async def _made(database: Clone, sql: str, arguments: tuple[Any, ...]) -> tuple[
     return counted["custom_plans"], counted["generic_plans"]
 
 
-@pytest.mark.parametrize("sql", [PLAIN_ITEM_SQL, ITEM_SQL], ids=["plain", "any"])
 @pytest.mark.parametrize("caller", ["whole tree", "30 units", "one unit"])
-async def test_the_plan_of_an_item_is_kept(book: Book, book_database: Clone, caller: str, sql: str) -> None:
+async def test_the_plan_of_an_item_is_kept(book: Book, book_database: Clone, caller: str) -> None:
     credential = (book.caller(caller).account_id, 1, None, book.today)
-    assert await _made(book_database, sql, (*credential, book.rows[0]["id"])) == (5, 7)
-
-
-@pytest.mark.parametrize("caller", ["whole tree", "30 units", "one unit"])
-async def test_the_hot_read_gives_what_the_full_one_gives_or_leaves_the_item_to_it(
-    book: Book, book_database: Clone, caller: str
-) -> None:
-    credential = (book.caller(caller).account_id, 1, None, book.today)
-    left = plain = 0
-    connection = await asyncpg.connect(book_database.app_url)
-    try:
-        for row in book.rows:
-            hot = await connection.fetchrow(PLAIN_ITEM_SQL, *credential, row["id"])
-            full = await connection.fetchrow(ITEM_SQL, *credential, row["id"])
-            assert hot is not None
-            assert full is not None
-            assert (full["id"] is not None) == book.sees(caller, row)
-            if row["confidentiality"] == "restricted" or row["state"] == "split":
-                left += full["id"] is not None
-                assert hot["id"] is None
-            else:
-                plain += full["id"] is not None
-                assert dict(hot) == dict(full) | ({} if full["id"] else {"unmasked": True})
-    finally:
-        await connection.close()
-    assert left or caller == "one unit"
-    assert plain
+    assert await _made(book_database, ITEM_SQL, (*credential, book.rows[0]["id"])) == (5, 7)
 
 
 @pytest.mark.parametrize("sort", ["due_on", "updated_at", "number"])
