@@ -67,8 +67,8 @@ FROM item i WHERE i.id = ANY($1::uuid[])
 """
 """After a write: items the caller has just acted on, in or out of scope by now; $4 is today."""
 _RESTRICTED_OR_SPLIT: Final = f"""
-SELECT {restricted_predicate("i", Sealed("$2::text[]", "$3::uuid[]", "$4::uuid[]", "$5::bool"))} AS unmasked, {_SELDOM}
-FROM item i WHERE i.id = $1::uuid
+SELECT {restricted_predicate("i", Sealed("$2::text[]", "$3::uuid[]", "$4::uuid[]", "$5::bool"), "shown")} AS unmasked, {_SELDOM}
+FROM item i, (SELECT $6::text AS state) shown WHERE i.id = $1::uuid
 """
 _NEITHER: Final[dict[str, Any]] = {"unmasked": True, "sealed": None, "children": None}
 
@@ -77,12 +77,12 @@ async def with_seldom(reader: Reader, actor: Actor, row: Row) -> dict[str, Any]:
     """A row of ITEM_SQL with what only restricted and split items need; raises not_found if it is gone by now.
 
     Asked afterwards, because PostgreSQL makes every sub-select of a statement ready to run before it knows whether it
-    will. The mask is that of the later moment: what has become open since may be read, what has been closed may not.
+    will. The mask is that of the later moment, but for a draft: only what is shown as one is the caller's own.
     """
     if row["confidentiality"] != "restricted" and row["state"] != State.SPLIT:
         return dict(row) | _NEITHER
     _, args = restricted_read_sql(actor)
-    more = await reader.fetchrow(_RESTRICTED_OR_SPLIT, row["id"], *args)
+    more = await reader.fetchrow(_RESTRICTED_OR_SPLIT, row["id"], *args, row["state"])
     if more is None:
         raise Problem("not_found")
     return dict(row) | dict(more)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncpg
 import pytest
 
 from app.access.authenticate import ACTOR_SQL, actor_from_row
+from app.core.db import Tx
 from app.lifecycle.schemas import ItemOut
-from app.lifecycle.view import own_items
+from app.lifecycle.view import ITEM_SQL, own_items, with_seldom
 from tests.features.identify.ledger_book import Book
+from tests.support.database import Clone
 
 KINDS = {
     "whole tree": {"plain", "restricted", "split"},
@@ -34,6 +37,26 @@ async def test_a_read_answers_what_a_write_would(book: Book, caller: str) -> Non
             assert answer.status_code == 200, answer.text
             assert answer.json() == written[key].model_dump(mode="json"), key
     assert {_kind(written[key]) for key in seen} >= KINDS[caller]
+
+
+async def test_a_submission_taken_back_while_it_is_read_stays_masked(book: Book, book_database: Clone) -> None:
+    """Nothing of a draft is masked, but it is its finder's alone; who reads what it was before is somebody else."""
+    masked = [row for row in book.rows if book.sees("30 units", row) and not book.unmasked("30 units", row)]
+    connection = await asyncpg.connect(book_database.superuser_url)
+    try:
+        row = await connection.fetchrow(
+            ITEM_SQL, book.caller("30 units").account_id, 1, None, book.today, masked[0]["id"]
+        )
+        assert row is not None
+        transaction = connection.transaction()
+        await transaction.start()
+        back = "UPDATE item SET state = 'draft', number = NULL, version = version + 1 WHERE id = $1"
+        await connection.execute(back, masked[0]["id"])
+        found = await with_seldom(Tx(connection), actor_from_row(row, "zh-CN"), row)
+        await transaction.rollback()
+    finally:
+        await connection.close()
+    assert found["unmasked"] is False
 
 
 async def test_what_a_caller_does_not_see_is_not_there(book: Book) -> None:
