@@ -29,6 +29,7 @@ from app.core.http import route_templates
 from app.core.middleware import Envelope
 from app.core.openapi import finish, require_operation_ids
 from app.core.problem_json import answer
+from app.core.shortcut import Shortcut
 from app.core.telemetry import Telemetry
 from app.examples import WORDS
 from app.features.statistics.fresh import Fresh
@@ -65,6 +66,7 @@ class Service(FastAPI):
         """Nothing is put around the envelope: it is the last stop for exceptions, and routes measure their own bodies."""
         app: ASGIApp = AsyncExitStackMiddleware(self.router)
         app = ExceptionMiddleware(app, handlers=self.exception_handlers)
+        app = Shortcut(self.routes, app)
         for middleware, args, options in reversed(self.user_middleware):
             app = middleware(app, *args, **options)
         return app

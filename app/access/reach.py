@@ -11,7 +11,7 @@ from typing import Final
 
 from app.access.actor import Actor
 from app.access.authenticate import ACTOR_CTE
-from app.access.scope import CTE, Shape, sources
+from app.access.scope import CTE, Shape, ledgers_of, sources
 from app.core.db import Row
 
 _PARTS: Final = {"units": (0, 96), "units_too": (96, 96), "others": (192, 32), "others_too": (224, 32)}
@@ -21,7 +21,7 @@ _SOUGHT: Final = ", ".join(
 )
 WALKER: Final = f"""
 covered AS MATERIALIZED (SELECT ARRAY(SELECT u.id FROM unit u WHERE u.ancestors && actor.reading) AS units,
-  ARRAY(SELECT l.id FROM ledger l JOIN unit u ON u.id = l.unit_id WHERE u.ancestors && actor.offices) AS ledgers FROM actor),
+  ARRAY({ledgers_of("actor.offices")}) AS ledgers FROM actor),
 sought AS MATERIALIZED (SELECT {_SOUGHT} FROM (
   SELECT reach_bits(covered.units || actor.desks, covered.ledgers || actor.persons) AS bits FROM actor, covered) ids)
 """

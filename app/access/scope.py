@@ -68,9 +68,6 @@ CTE_SEALED: Final = Sealed(
 )
 
 
-JOINED_SEALED: Final = Sealed("actor.roles::text[]", "actor.units", "actor.persons", "actor.unsealed")
-
-
 class Sides(NamedTuple):
     """The tables that say which units and people an item concerns, and a condition on their rows."""
 
@@ -134,9 +131,14 @@ def _units(known: Known) -> str:
 
 
 def _ledgers(known: Known) -> str:
+    return known.ledgers or f"ARRAY({ledgers_of(known.offices)})"
+
+
+def ledgers_of(offices: str) -> str:
+    """A query for the ledgers run by these units or one above; most callers are no office, and then nothing is read."""
     return (
-        known.ledgers
-        or f"ARRAY(SELECT l.id FROM ledger l JOIN unit u ON u.id = l.unit_id WHERE u.ancestors && {known.offices})"
+        "SELECT l.id FROM ledger l JOIN unit u ON u.id = l.unit_id"
+        f" WHERE cardinality({offices}) > 0 AND u.ancestors && {offices}"
     )
 
 

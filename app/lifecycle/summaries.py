@@ -14,13 +14,18 @@ PAGE_COLUMNS: Final = (
 
 
 def summary(title: str, light: str, late: str, movers: str) -> str:
-    """The JSON of one row `i`; the arguments are the expressions in which the present and the past differ."""
+    """A join that adds to each row `i` what is shown of it, as the row `shown`: its columns are the members of the JSON.
+
+    The arguments are the expressions in which the present and the past differ. A row is written as JSON in half the time
+    of `json_build_object`, which asks the catalogue for the type of every name and value.
+    """
     return f"""
-json_build_object('id', i.id, 'number', i.number, 'version', i.version, 'state', i.state, 'phase', {PHASE_SQL},
-  'title', {title}, 'ledger_id', i.ledger_id, 'source_type', i.source_type,
-  'category', i.category, 'severity', i.severity, 'lead_unit_id', i.lead_unit_id,
-  'responsible_unit_id', i.responsible_unit_id, 'mode', i.mode, 'due_on', i.due_on, 'light', {light},
-  'overdue_days', {late}, 'progress_percent', i.progress_percent, 'cycle', i.cycle,
-  'next_movers', {movers},
-  'updated_at', to_char(i.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+CROSS JOIN LATERAL (SELECT i.id, i.number, i.version, i.state, {PHASE_SQL} AS phase, {title} AS title, i.ledger_id,
+  i.source_type, i.category, i.severity, i.lead_unit_id, i.responsible_unit_id, i.mode, i.due_on, {light} AS light,
+  {late} AS overdue_days, i.progress_percent, i.cycle, {movers} AS next_movers,
+  to_char(i.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS updated_at) shown
 """
+
+
+SHOWN: Final = "row_to_json(shown)"
+"""The JSON of one such row."""

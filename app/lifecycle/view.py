@@ -14,10 +14,11 @@ from uuid import UUID
 
 from app.access.actor import Actor
 from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE
-from app.access.scope import JOINED, JOINED_SEALED, Sealed, Shape, predicate, restricted_predicate, restricted_read_sql
+from app.access.scope import JOINED, Sealed, Shape, predicate, restricted_predicate, restricted_read_sql
 from app.core import clock
 from app.core.clock import beijing_date
-from app.core.db import Reader
+from app.core.db import Reader, Row
+from app.core.errors import Problem
 from app.core.etag import item_etag
 from app.core.http import Reply
 from app.lifecycle.light import light_on, overdue_days, reasons_on, stored_turns
@@ -40,29 +41,51 @@ _COLUMNS: Final = """
   i.completed_at, i.closed_at, i.notice_ends_on, i.next_review_on, i.next_look_back_on, i.disposition, i.closed_offline,
   i.created_at, i.updated_at, i.finder_person_id, i.finder_unit_id
 """
-_MORE: Final = f"""
+_BESIDE: Final = f"""
   (SELECT u.ancestors FROM unit u WHERE u.id = (SELECT l.unit_id FROM ledger l WHERE l.id = i.ledger_id)) AS ledger_ancestors,
   (SELECT u.ancestors FROM unit u WHERE u.id = i.lead_unit_id) AS lead_ancestors,
   (SELECT u.ancestors FROM unit u WHERE u.id = i.source_unit_id) AS source_ancestors,
-  CASE WHEN i.confidentiality = 'restricted' THEN (SELECT t.sealed FROM source_type t
-    WHERE t.code = i.source_type AND t.schema_version = i.source_schema_version) END AS sealed,
   (SELECT json_agg(json_build_object('from_item_id', o.from_item_id, 'source_type', o.source_type, 'document', o.document,
       'document_no', o.document_no, 'quote', o.quote, 'source_unit_id', o.source_unit_id) ORDER BY o.created_at, o.id)
-     FROM item_origin o WHERE o.item_id = i.id) AS origins,
+     FROM item_origin o WHERE o.item_id = i.id) AS origins, {MOVERS}
+"""
+_SELDOM: Final = """
+  CASE WHEN i.confidentiality = 'restricted' THEN (SELECT t.sealed FROM source_type t
+    WHERE t.code = i.source_type AND t.schema_version = i.source_schema_version) END AS sealed,
   CASE WHEN i.state = 'split' THEN (SELECT json_build_object('total', count(*), 'closed',
-      count(*) FILTER (WHERE c.state = 'closed')) FROM item c WHERE c.split_from_id = i.id) END AS children, {MOVERS}
+      count(*) FILTER (WHERE c.state = 'closed')) FROM item c WHERE c.split_from_id = i.id) END AS children
 """
 ITEM_SQL: Final = f"""{ACTOR_CTE}
-SELECT {ACTOR_COLUMNS}, {_COLUMNS}, {restricted_predicate("i", JOINED_SEALED)} AS unmasked, {_MORE}
+SELECT {ACTOR_COLUMNS}, {_COLUMNS}, {_BESIDE}
 FROM actor LEFT JOIN item i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}
 """
-"""The hot read: $1..$4 the credential, $5 the item; no row is 401, a row without an id is 404."""
+"""The hot read: $1..$4 the credential, $5 the item; no row is 401, a row without an id is 404. See `with_seldom`."""
 _KNOWN: Final = Sealed("$2::text[]", "$3::uuid[]", "$5::uuid[]", "$6::bool")
 OWN_SQL: Final = f"""
-SELECT {_COLUMNS}, {restricted_predicate("i", _KNOWN)} AS unmasked, {_MORE}
+SELECT {_COLUMNS}, {restricted_predicate("i", _KNOWN)} AS unmasked, {_SELDOM}, {_BESIDE}
 FROM item i WHERE i.id = ANY($1::uuid[])
 """
 """After a write: items the caller has just acted on, in or out of scope by now; $4 is today."""
+_RESTRICTED_OR_SPLIT: Final = f"""
+SELECT {restricted_predicate("i", Sealed("$2::text[]", "$3::uuid[]", "$4::uuid[]", "$5::bool"), "shown")} AS unmasked, {_SELDOM}
+FROM item i, (SELECT $6::text AS state) shown WHERE i.id = $1::uuid
+"""
+_NEITHER: Final[dict[str, Any]] = {"unmasked": True, "sealed": None, "children": None}
+
+
+async def with_seldom(reader: Reader, actor: Actor, row: Row) -> dict[str, Any]:
+    """A row of ITEM_SQL with what only restricted and split items need; raises not_found if it is gone by now.
+
+    Asked afterwards, because PostgreSQL makes every sub-select of a statement ready to run before it knows whether it
+    will. The mask is that of the later moment, but for a draft: only what is shown as one is the caller's own.
+    """
+    if row["confidentiality"] != "restricted" and row["state"] != State.SPLIT:
+        return dict(row) | _NEITHER
+    _, args = restricted_read_sql(actor)
+    more = await reader.fetchrow(_RESTRICTED_OR_SPLIT, row["id"], *args, row["state"])
+    if more is None:
+        raise Problem("not_found")
+    return dict(row) | dict(more)
 
 
 @lru_cache(maxsize=4096)

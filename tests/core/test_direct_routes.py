@@ -16,13 +16,14 @@ from app.core.errors import Problem
 from app.core.fields import Instant
 from app.core.http import Reply, StrictRoute, respond
 from app.core.paging import PageQuery
+from app.core.shortcut import Shortcut
 from app.main import create_app
 from app.settings import Settings
 from tests.core.small_service import ThingOut
 from tests.support.service import client_of
 
 TWINS = APIRouter(route_class=StrictRoute)
-EACH: dict[str, Any] = {"deps": [Depends(public())], "direct": []}
+EACH: dict[str, Any] = {"direct": [], "deps": [Depends(public())]}
 
 
 class Asked(PageQuery):
@@ -92,3 +93,11 @@ def test_an_item_and_the_list_of_items_pass_the_framework_by() -> None:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, StrictRoute)]
     direct = {route.operation_id for route in routes if route.direct}
     assert direct == {"getItem", "listItems"}
+
+
+def test_they_lead_all_routes_and_so_are_found_before_anything_is_put_around_a_request(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"database_url": SecretStr("postgresql://nobody@127.0.0.1:1/none"), "var": tmp_path}
+    )
+    found = Shortcut(create_app(settings).routes, create_app(settings)).routes
+    assert [route.operation_id for route in found] == ["getItem", "listItems"]

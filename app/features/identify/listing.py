@@ -23,7 +23,7 @@ from app.lifecycle.derived import NO_NUMBER
 from app.lifecycle.filters import WORDS, filters_now, finders_now
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL
 from app.lifecycle.movers_sql import moving_sql
-from app.lifecycle.summaries import PAGE_COLUMNS, summary
+from app.lifecycle.summaries import PAGE_COLUMNS, SHOWN, summary
 from app.metrics.drill import set_condition
 from app.tables.item import FAR, FAR_INSTANT
 
@@ -68,8 +68,8 @@ _SUMMARY: Final = summary(
 _MOVING: Final = moving_sql("$4::date")
 
 
-def rows_sql(shown: str, joins: str, more: str) -> str:
-    """The caller and the JSON of what the CTE `page` holds, `shown` a row; `joins` is what that needs, `more` columns.
+def rows_sql(joins: str, more: str) -> str:
+    """The caller and the JSON of what the CTE `page` holds; `joins` end with that of `summary`, `more` are columns.
 
     As bytes: they go out as they come, and reading them as text first costs the service more than all else it does here.
     """
@@ -77,7 +77,7 @@ def rows_sql(shown: str, joins: str, more: str) -> str:
 SELECT {ACTOR_COLUMNS}, (SELECT count(*) FROM page)::int AS found, page_rows.body,
   last.sort AS last_sort, last.id AS last_id, {more}
 FROM actor
-LEFT JOIN LATERAL (SELECT convert_to(coalesce(json_agg({shown} ORDER BY i.place), '[]')::text, 'UTF8') AS body FROM page i {joins}
+LEFT JOIN LATERAL (SELECT convert_to(coalesce(json_agg({SHOWN} ORDER BY i.place), '[]')::text, 'UTF8') AS body FROM page i {joins}
   WHERE i.place <= $5) page_rows ON true
 LEFT JOIN LATERAL (SELECT i.sort, i.id FROM page i WHERE i.place = $5) last ON true
 """
@@ -193,7 +193,7 @@ def page_sql(way: Way, filters: tuple[str, ...], sort: str, keyset: str, *, tota
         f"ORDER BY w.sort {direction}, w.id {direction} LIMIT {MAX_LIMIT + 1}) i LIMIT $5 + 1)"
     )
     counted = f"(SELECT count(*)::int FROM ({_every(way, filters)}) c)" if total else "NULL::int"
-    rows = rows_sql(_SUMMARY, "LEFT JOIN moving mv ON mv.item_id = i.id", f"{counted} AS total")
+    rows = rows_sql(f"LEFT JOIN moving mv ON mv.item_id = i.id {_SUMMARY}", f"{counted} AS total")
     return f"{ACTOR_CTE}, {WALKER}, {page}, {_MOVING} {rows}"
 
 

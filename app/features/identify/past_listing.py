@@ -234,7 +234,7 @@ def page_sql(
     tests += [predicate(shape, "i", CTE, _THEN), *([READS_ALL] if shape is Shape.WHOLE else [])]
     every = f"SELECT FROM {known(_AT)} i WHERE {' AND '.join(tests)} LIMIT 10001"
     counted = f"(SELECT count(*)::int FROM ({every}) c)" if total else "NULL::int"
-    return f"{ACTOR_CTE}, {page} {rows_sql(_SHOWN, '', f'{counted} AS total, clock_timestamp() AS db_now')}"
+    return f"{ACTOR_CTE}, {page} {rows_sql(_SHOWN, f'{counted} AS total, clock_timestamp() AS db_now')}"
 
 
 def arguments(query: Query, as_of: datetime, limit: int, *, tail: bool) -> Sequence[Any]:

@@ -36,7 +36,7 @@ from app.lifecycle.filter_query import ItemFilters, chosen
 from app.lifecycle.filters import ONLY_NOW
 from app.lifecycle.gather import read_items
 from app.lifecycle.schemas import ItemOut
-from app.lifecycle.view import ITEM_SQL, item_out
+from app.lifecycle.view import ITEM_SQL, item_out, with_seldom
 from app.metrics.definitions import Basis
 from app.metrics.drill import named_set
 
@@ -236,7 +236,7 @@ async def one(request: Request, db: Database, item_id: UUID | None) -> tuple[Act
     actor = actor_from_row(row, request.scope["rectify.language"])
     if row is None or row["id"] is None:
         raise Problem("not_found")
-    return actor, item_out(dict(row), actor, credential.today)
+    return actor, item_out(await with_seldom(db, actor, row), actor, credential.today)
 
 
 async def look_alikes(reader: Reader, actor: Actor, item_id: UUID) -> list[DuplicateCandidate]:

@@ -16,7 +16,7 @@ from app.lifecycle.light_sql import GREY, GREY_BY_STATE, light_sql, overdue_days
 from app.lifecycle.movers_sql import moving_sql
 from app.lifecycle.past import TITLE, known, unmasked
 from app.lifecycle.schemas import ItemSummary
-from app.lifecycle.summaries import PAGE_COLUMNS, summary
+from app.lifecycle.summaries import PAGE_COLUMNS, SHOWN, summary
 from app.metrics.statement import SEALED, TERMS, bind
 
 _IDS = "@ids@::uuid[]"
@@ -30,15 +30,15 @@ def rows_sql(*, past: bool) -> str:
     if past:
         title, light = f"CASE WHEN {unmasked(SEALED)} THEN nullif({TITLE}, '') END", light_sql(_DAY, GREY_BY_STATE)
         shown = summary(title, light, late, "'[]'::json")
-        source = f"{known('@at@::timestamptz')} i WHERE i.id = ANY({_IDS})"
-        return f"SELECT coalesce(json_agg({shown} ORDER BY array_position({_IDS}, i.id)), '[]') FROM {source}"
+        source = f"{known('@at@::timestamptz')} i {shown} WHERE i.id = ANY({_IDS})"
+        return f"SELECT coalesce(json_agg({SHOWN} ORDER BY array_position({_IDS}, i.id)), '[]') FROM {source}"
     title = f"CASE WHEN {restricted_predicate('i', SEALED)} THEN nullif(i.title, '') END"
     shown = summary(title, light_sql(_DAY, GREY), late, "coalesce(mv.list, '[]')")
     page = f"SELECT {PAGE_COLUMNS} array_position({_IDS}, i.id) AS place FROM item i WHERE i.id = ANY({_IDS})"
     return (
         f"WITH page AS MATERIALIZED ({page}), {moving_sql(_DAY)}"
-        f" SELECT coalesce(json_agg({shown} ORDER BY i.place), '[]')"
-        " FROM page i LEFT JOIN moving mv ON mv.item_id = i.id"
+        f" SELECT coalesce(json_agg({SHOWN} ORDER BY i.place), '[]')"
+        f" FROM page i LEFT JOIN moving mv ON mv.item_id = i.id {shown}"
     )
 
 
