@@ -16,7 +16,7 @@ from bench.bulk import filled
 from bench.cells import Bench, Options, Row
 from bench.database import database
 from bench.figures import Figures
-from bench.others import compare
+from bench.others import compare, table
 from bench.sealing import Pace, Sealing
 
 SMOKE_PACE = Pace(rate=100, seconds=4)
@@ -53,12 +53,12 @@ def run_sealing(options: Options, pace: Pace) -> list[Row]:
 def print_others(options: Options) -> None:
     """Ends with 2 where nothing is installed to compare with."""
     try:
-        lines = compare.run(options)
+        found = compare.run(options)
     except compare.MissingError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
     print_header(options)
-    compare.show(lines)
+    table.show(found)
 
 
 def show(rows: list[Row], options: Options) -> None:

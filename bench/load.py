@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -152,9 +152,13 @@ def measure(work: Work, server: psutil.Process, seconds: float) -> Result:
 
 
 def cpu(process: psutil.Process) -> float:
-    """Seconds of user and system time that it and those it started have spent so far."""
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    return float(sum(one.user + one.system for one in times))
+    """Seconds of user and system time that it and those it started have spent so far, also those that ended."""
+    spent = 0.0
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # its parent has its times then
+            times = one.cpu_times()
+            spent += times.user + times.system + times.children_user + times.children_system
+    return spent
 
 
 def uses_wrk() -> bool:

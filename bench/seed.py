@@ -138,14 +138,21 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 async def fill(
-    connection: asyncpg.Connection[Any], count: int, *, seed: int = 7, assigned: int = 0, lived: bool = False
+    connection: asyncpg.Connection[Any],
+    count: int,
+    *,
+    seed: int = 7,
+    assigned: int = 0,
+    lived: bool = False,
+    changes: int = 1,
 ) -> World:
     """`count` items in all states, then `assigned` more that wait to be acknowledged: the ones transitions are taken on.
 
-    With `lived` the first have a past of many versions instead of one, in states they have come to.
+    With `lived` the first have a past of many versions instead of one, in states they have come to; with several `changes`
+    all have as many versions.
     `connection` is a superuser's: foreign keys are not checked while copying, the smoke test checks them afterwards.
     """
-    plan = await begin(connection, count, seed=seed, assigned=assigned, lived=lived)
+    plan = await begin(connection, count, seed=seed, assigned=assigned, lived=lived, changes=changes)
     await copy_share(connection, plan, plan.chunks)
     await finish(connection, plan)
     await connection.execute("VACUUM ANALYZE")

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import asyncpg
 import psutil
 
-from bench import words
+from bench import load, words
 from bench.load import Work
 
 WRITE, READ, LIST, COUNTED_LIST = "write", "read", "list", "counted list"
@@ -66,6 +66,8 @@ class Product(Protocol):
 
     name: str
     moved: str
+    pairs: bool
+    """Whether an item and its history are two requests, which count as one."""
     url: str
 
     def prepare(self) -> None:
@@ -161,10 +163,23 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     raise RuntimeError(f"no answer on port {port}:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
 
 
-def settle(spent: Any) -> None:
-    """Until a server has finished what a client that left had asked for, so that it does not weigh on the next round."""
+def settle(server: psutil.Process) -> None:
+    """Until it has finished what a client that left had asked for, so that this does not weigh on the next round."""
     for _ in range(PATIENCE):
-        before = spent()
+        before = load.cpu(server)
         time.sleep(0.25)
-        if spent() - before < _SETTLED:
+        if load.cpu(server) - before < _SETTLED:
             return
+
+
+def postmaster(url: str) -> psutil.Process:
+    """The server all databases are on; with those it started it is all of PostgreSQL."""
+
+    async def found() -> psutil.Process:
+        connection = await asyncpg.connect(url)
+        try:
+            return psutil.Process(psutil.Process(connection.get_server_pid()).ppid())
+        finally:
+            await connection.close()
+
+    return asyncio.run(found())

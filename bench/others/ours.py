@@ -29,6 +29,7 @@ _READABLE: Final = "SELECT id FROM item WHERE state <> 'draft' ORDER BY hash_rec
 class Ours:
     name = "rectification-ledger"
     moved = "SELECT count(*) FROM event WHERE type = 'item.acknowledged'"
+    pairs = True
 
     def __init__(self, superuser: str, url: str, var: Path, size: Size, seed: int) -> None:
         self.url, self.service, self.var, self.size, self.seed = superuser, url, var, size, seed

@@ -74,6 +74,7 @@ _ROWS: Final = Path(__file__).with_suffix(".sql")
 class Tracker:
     name = "Request Tracker"
     moved = "SELECT count(*) FROM transactions WHERE objecttype = 'RT::Ticket' AND type = 'Status'"
+    pairs = True
 
     def __init__(self, superuser: str, folder: Path, size: Size, seed: int) -> None:
         self.superuser, self.folder, self.size, self.seed = superuser, folder / "rt", size, seed
