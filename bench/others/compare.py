@@ -27,6 +27,8 @@ from bench.others.tracker import Tracker
 
 OTHERS: Final = (Redmine, Tracker)
 TASKS: Final = (WRITE, READ, LIST, COUNTED_LIST)
+WARM: Final = 2
+"""Seconds of the round before the first."""
 EXPECTED: Final = {READ: CHANGES, LIST: PAGE, COUNTED_LIST: PAGE}
 
 
@@ -74,7 +76,11 @@ class Comparison:
             work = self._work(product, served, task, number)
             if work is None:
                 continue
-            result = self._written(product, served, work) if task == WRITE else self._measured(served, work)
+            seconds = self.options.seconds if number else min(WARM, self.options.seconds)
+            first = ground.moved(product) if task == WRITE else None
+            result = self._measured(served, work, seconds)
+            if first is not None:
+                result = _proven(result, ground.moved(product) - first)
             if task == READ and product.pairs:
                 result = replace(result, rate=result.rate / 2, cpu=2 * result.cpu)
             self.results[product.name][task].append(result)
@@ -82,20 +88,18 @@ class Comparison:
                 f"{product.name}, {task}: {result.rate:.1f} a second, p99 {result.p99:.0f} ms, {result.refused} refused"
             )
 
-    def _measured(self, served: Served, work: Work) -> Result:
+    def _measured(self, served: Served, work: Work, seconds: float) -> Result:
         """CPU is the product's and PostgreSQL's: the others leave more of the work to it, or less."""
         before = load.cpu(self.postgres)
-        result = load.measure(work, served.process, self.options.seconds)
+        result = load.measure(work, served.process, seconds)
         spent = 1e6 * (load.cpu(self.postgres) - before) / max(result.requests, 1)
         ground.settle(served.process)
         return replace(result, cpu=result.cpu + spent)
 
-    def _written(self, product: Product, served: Served, work: Work) -> Result:
-        """An answered write that its history does not hold counts as refused: Redmine answers 204 to those it ignores."""
-        before = ground.moved(product)
-        result = self._measured(served, work)
-        unrecorded = result.requests - result.refused - (ground.moved(product) - before)
-        return replace(result, refused=result.refused + max(unrecorded, 0))
+
+def _proven(result: Result, recorded: int) -> Result:
+    """An answered write that history does not hold counts as refused: Redmine answers 204 to those it ignores."""
+    return replace(result, refused=result.refused + max(result.requests - result.refused - recorded, 0))
 
 
 def _ask(work: Work, path: str) -> object:

@@ -1,6 +1,6 @@
 """Redmine as Debian packages it, run by Puma from a copy of its tree; its own migrations make the schema.
 
-In its favour: an administrator asks, so that no permission is tested; no mail is rendered; the log keeps warnings only.
+A manager of the only project asks, by an API key. In its favour no mail is rendered and the log keeps warnings only.
 """
 
 from __future__ import annotations
