@@ -29,10 +29,11 @@ from bench.seed import fill
 from tests.support.database import Clone
 
 _CHAINS = """
-SELECT e.seq, e.body::jsonb ->> 'prev' AS prev, e.hash, e.body, i.head_hash, i.version,
+SELECT e.seq, e.actor_id, a.person_id, i.finder_person_id, e.body::jsonb ->> 'prev' AS prev, e.hash, e.body, i.head_hash,
+  i.version,
   (SELECT json_object_agg(d.field, json_build_array(encode(d.salt, 'hex'), d.value::json)) FROM event_disclosure d
    WHERE d.event_id = e.id)::jsonb AS said, e.body::jsonb -> 'pay' AS pay
-FROM event e JOIN item i ON i.id = e.subject_id ORDER BY e.subject_id, e.seq
+FROM event e JOIN item i ON i.id = e.subject_id LEFT JOIN account a ON a.id = e.actor_id ORDER BY e.subject_id, e.seq
 """
 _VERSIONS = """
 SELECT count(*) FROM item_version v LEFT JOIN item_version n ON n.item_id = v.item_id AND n.version = v.version + 1
@@ -56,6 +57,7 @@ async def test_an_item_with_several_changes_has_a_chain_of_events_and_as_many_ve
                 name: commitment(name, value, bytes.fromhex(salt)) for name, (salt, value) in said.items()
             }
             assert len(said) == (2 if row["seq"] > 1 else 0)
+            assert row["person_id"] == (row["finder_person_id"] if row["seq"] > 1 else None)
             before = row["hash"]
             if row["seq"] == 6:
                 assert (row["head_hash"], row["version"]) == (before, 6)
