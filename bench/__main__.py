@@ -58,6 +58,7 @@ def print_others(options: Options) -> None:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
     print_header(options)
+    print(compare.described())
     table.show(found)
 
 
@@ -87,7 +88,7 @@ def print_table(rows: list[Row]) -> None:
         print(f"| {row.name} | {row.goal} | {row.measured:.2f} | {met} | {tail} | {cpu} | {row.refused} |")
 
 
-def main() -> None:
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--items", type=int, default=10_000, help="size of the ledger")
     parser.add_argument("--rounds", type=int, default=3)
@@ -100,6 +101,11 @@ def main() -> None:
     what = "the offline verifier; the sealer under load; Redmine and Request Tracker; or only fill the folder of --keep"
     parser.add_argument("what", nargs="?", choices=["verify", "sealing", "others", "seed"], help=what)
     parser.add_argument("--events", type=int, default=100_000, help="length of the history that is verified")
+    return parser
+
+
+def main() -> None:
+    parser = arguments()
     given = parser.parse_args()
     options = Options(given.items, given.rounds, given.seconds, given.seed)
     options = SMOKE if given.smoke else options

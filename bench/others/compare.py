@@ -127,6 +127,11 @@ def present() -> list[type[Redmine | Tracker]]:
     return found
 
 
+def described() -> str:
+    """What ours was compared with."""
+    return "; ".join(f"{other.name} {ground.packaged(other.package)} on {other.server}" for other in present())
+
+
 def run(options: Options) -> list[Line]:
     """Fills a private server for every product that is here, serves them all, and measures."""
     others = present()

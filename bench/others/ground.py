@@ -39,7 +39,7 @@ class Size:
     waiting: int
 
     def read(self, seed: int) -> list[int]:
-        """Numbers of items read in turn, the same for all products."""
+        """Numbers of items read in turn, anywhere among those that do not wait."""
         others = self.items - self.waiting
         return Random(seed).sample(range(1, others + 1), min(TURN, others))
 
@@ -128,6 +128,12 @@ async def count(url: str, statement: str) -> int:
         await connection.close()
 
 
+def packaged(package: str) -> str:
+    """The version that is installed."""
+    command = ["dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def moved(product: Product) -> int:
     """How many of the measured writes its history holds by now."""
     return asyncio.run(count(product.url, product.moved))
@@ -144,7 +150,8 @@ def done(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -
 def running(command: Sequence[str], port: int, folder: Path, environment: Mapping[str, str]) -> Iterator[Served]:
     """A server of theirs for as long as the block runs; what it says goes to a file in its folder."""
     with (folder / "server.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        # A session of its own: who interrupts the measurement means that, and each server is then ended in its way.
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         _wait(process, port, folder / "server.log")
         yield Served(port, psutil.Process(process.pid))

@@ -53,6 +53,7 @@ class Redmine:
     name = "Redmine"
     moved = f"SELECT count(*) FROM journal_details WHERE prop_key = 'status_id' AND value = '{IN_PROGRESS}'"  # noqa: S608
     pairs = False
+    package, server = "redmine", f"Puma, {WORKERS} processes of {THREADS} threads"
 
     def __init__(self, superuser: str, folder: Path, size: Size, seed: int) -> None:
         self.superuser, self.folder, self.size, self.seed = superuser, folder / "redmine", size, seed

@@ -81,6 +81,7 @@ class Tracker:
     name = "Request Tracker"
     moved = "SELECT count(*) FROM transactions WHERE objecttype = 'RT::Ticket' AND type = 'Status'"
     pairs = True
+    package, server = "request-tracker5", f"Starlet, {WORKERS} processes"
 
     def __init__(self, superuser: str, folder: Path, size: Size, seed: int) -> None:
         self.superuser, self.folder, self.size, self.seed = superuser, folder / "rt", size, seed
