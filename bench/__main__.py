@@ -5,45 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 
-from app.core import embedded_postgres, migrate
 from bench import load, replay, sealing, verify
 from bench.bulk import filled
 from bench.cells import Bench, Options, Row
+from bench.database import database
 from bench.figures import Figures
+from bench.others import compare, table
 from bench.sealing import Pace, Sealing
 
-TUNING = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
 SMOKE_PACE = Pace(rate=100, seconds=4)
 SMOKE = Options(items=300, rounds=1, seconds=0.3, assigned=1500, watched=3, searched=3)
-
-
-@contextmanager
-def database(kept: Path | None = None, tuning: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[str, str]]:
-    """A private embedded server with durability on; gives the superuser's address and the service's.
-
-    Its folder is gone afterwards, unless it is one to be `kept`.
-    """
-    folder = kept or Path(tempfile.mkdtemp(prefix="rectify-bench-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o711)
-    started = embedded_postgres.start(folder / "var", tuning={**TUNING, **tuning})
-    try:
-        migrate.migrate(started.migrate_url)
-        yield started.migrate_url, started.app_url
-    finally:
-        started.stop()
-        if kept is None:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(options: Options) -> list[Row]:
@@ -73,7 +50,24 @@ def run_sealing(options: Options, pace: Pace) -> list[Row]:
         return Sealing(world, superuser, url, Path(var), pace).rows()
 
 
+def print_others(options: Options) -> None:
+    """Ends with 2 where nothing is installed to compare with."""
+    try:
+        found = compare.run(options)
+    except compare.MissingError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    print_header(options)
+    print(compare.described())
+    table.show(found)
+
+
 def show(rows: list[Row], options: Options) -> None:
+    print_header(options)
+    print_table(rows)
+
+
+def print_header(options: Options) -> None:
     names = (
         ("python", platform.python_version()),
         *((name, version(name)) for name in ("fastapi", "pydantic", "asyncpg")),
@@ -83,7 +77,6 @@ def show(rows: list[Row], options: Options) -> None:
         f"{load.CONNECTIONS} connections, 1 worker, client {load.tool()}, {os.cpu_count()} cores, "
         + ", ".join(f"{name} {found}" for name, found in names)
     )
-    print_table(rows)
 
 
 def print_table(rows: list[Row]) -> None:
@@ -95,7 +88,7 @@ def print_table(rows: list[Row]) -> None:
         print(f"| {row.name} | {row.goal} | {row.measured:.2f} | {met} | {tail} | {cpu} | {row.refused} |")
 
 
-def main() -> None:
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--items", type=int, default=10_000, help="size of the ledger")
     parser.add_argument("--rounds", type=int, default=3)
@@ -105,9 +98,14 @@ def main() -> None:
     parser.add_argument("--figures", action="store_true", help="the board and statistics, over items with long lives")
     parser.add_argument("--lived", action="store_true", help="seed: items with long lives")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="seed, --figures: a folder to fill once and use again")
-    what = "the offline verifier; the sealer under load; or only fill the folder of --keep"
-    parser.add_argument("what", nargs="?", choices=["verify", "sealing", "seed"], help=what)
+    what = "the offline verifier; the sealer under load; Redmine and Request Tracker; or only fill the folder of --keep"
+    parser.add_argument("what", nargs="?", choices=["verify", "sealing", "others", "seed"], help=what)
     parser.add_argument("--events", type=int, default=100_000, help="length of the history that is verified")
+    return parser
+
+
+def main() -> None:
+    parser = arguments()
     given = parser.parse_args()
     options = Options(given.items, given.rounds, given.seconds, given.seed)
     options = SMOKE if given.smoke else options
@@ -118,6 +116,9 @@ def main() -> None:
         pace = SMOKE_PACE if given.smoke else Pace()
         print(f"\n{pace.rate} events a second asked for, {pace.seconds:.0f} s, batches of {sealing.AT_ONCE}, 1 process")
         print_table(run_sealing(options, pace))
+        return
+    if given.what == "others":
+        print_others(options)
         return
     if given.what == "seed":
         if given.keep is None:

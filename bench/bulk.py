@@ -52,12 +52,12 @@ def _read(note: Path) -> Plan:
     return Plan(**told | {"day": date.fromisoformat(told["day"])})
 
 
-async def fill(url: str, count: int, chance: int, *, assigned: int, lived: bool) -> Plan:
+async def fill(url: str, count: int, chance: int, *, assigned: int, lived: bool, changes: int = 1) -> Plan:
     """The rows, then indexes, and all of it left as autovacuum would have."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(_FAST)
-        plan = await seed.begin(connection, count, seed=chance, assigned=assigned, lived=lived)
+        plan = await seed.begin(connection, count, seed=chance, assigned=assigned, lived=lived, changes=changes)
         indexes = await connection.fetch(_INDEXES)
         for index in indexes:
             await connection.execute(f"DROP INDEX {index['name']}")

@@ -21,7 +21,7 @@ from app.demo.organisation import PEOPLE, ROOT, Organisation, build
 from app.main import create_app
 from app.settings import Settings
 from app.trail.watch import MOST_OF_ONE
-from bench.__main__ import database
+from bench.database import database
 from bench.load import served
 
 IDLE_SECONDS = 20

@@ -15,9 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -29,6 +29,8 @@ import psutil
 import uvloop
 
 CONNECTIONS: Final = 16
+PATIENCE: Final = 60
+"""Seconds after which an answer counts as refused."""
 _MILLISECONDS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 _SCRIPT: Final = """
 local paths, n = {{}}, 0
@@ -39,7 +41,7 @@ if handle then body = handle:read("*a"); handle:close() end
 math.randomseed(os.time())
 local run = tostring(math.random(1, 1e9))
 init = function(args)
-  wrk.headers["Authorization"] = "{authorization}"
+  {headers}
   if body then wrk.headers["Content-Type"] = "application/json"; wrk.headers["If-Match"] = "*" end
 end
 request = function()
@@ -47,7 +49,7 @@ request = function()
   local path = paths[(n - 1) % #paths + 1]
   if body then
     wrk.headers["Idempotency-Key"] = run .. "-" .. n
-    return wrk.format("POST", path, nil, body)
+    return wrk.format("{method}", path, nil, body)
   end
   return wrk.format("GET", path)
 end
@@ -56,12 +58,19 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Requests to repeat in turn; with a body they are writes, each with a key of its own."""
+    """Requests to repeat in turn; with a body they are writes by `method`, each with a key of its own."""
 
     port: int
     paths: Sequence[str]
     authorization: str = ""
     body: str | None = None
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The headers of every request."""
+        return {"Authorization": self.authorization, **self.headers} if self.authorization else {**self.headers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +146,27 @@ def served(url: str, var: Path) -> Iterator[tuple[int, psutil.Process]]:
 def measure(work: Work, server: psutil.Process, seconds: float) -> Result:
     """One round of load, with the CPU the server spent on it."""
     before = cpu(server)
-    result = (_wrk if shutil.which("wrk") else _own)(work, seconds)
+    result = (_wrk if uses_wrk() else _own)(work, seconds)
     spent = (cpu(server) - before) * 1e6
     return Result(**{**asdict(result), "cpu": spent / max(result.requests, 1)})
 
 
 def cpu(process: psutil.Process) -> float:
-    """Seconds of user and system time it has spent so far."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    """Seconds of user and system time that it and those it started have spent so far, also those that ended."""
+    spent = 0.0
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # its parent has its times then
+            times = one.cpu_times()
+            spent += times.user + times.system + times.children_user + times.children_system
+    return spent
+
+
+def uses_wrk() -> bool:
+    return shutil.which("wrk") is not None
 
 
 def tool() -> str:
-    return "wrk" if shutil.which("wrk") else "asyncio + httptools"
+    return "wrk" if uses_wrk() else "asyncio + httptools"
 
 
 def _wrk(work: Work, seconds: float) -> Result:
@@ -158,9 +175,10 @@ def _wrk(work: Work, seconds: float) -> Result:
         paths.write_text("\n".join(work.paths), encoding="utf-8")
         if work.body is not None:
             body.write_text(work.body, encoding="utf-8")
-        script.write_text(_SCRIPT.format(paths=paths, body=body, authorization=work.authorization), encoding="utf-8")
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(script),
-                   f"http://127.0.0.1:{work.port}"]  # fmt: skip
+        headers = "; ".join(f'wrk.headers["{name}"] = "{value}"' for name, value in work.sent.items())
+        script.write_text(_SCRIPT.format(paths=paths, body=body, headers=headers, method=work.method), encoding="utf-8")
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", f"{PATIENCE}s",
+                   "-s", str(script), f"http://127.0.0.1:{work.port}"]  # fmt: skip
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return _read_wrk(said)
 
@@ -175,12 +193,13 @@ def _read_wrk(said: str) -> Result:
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     if count is None or rate is None:
         raise RuntimeError(said)
-    refused = int(wrong[1]) if wrong else 0
+    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
+    refused = (int(wrong[1]) if wrong else 0) + (sum(map(int, broken.groups())) if broken else 0)
     return Result(int(count[1]), float(rate[1]), percentile("50"), percentile("99"), refused)
 
 
 def _own(work: Work, seconds: float) -> Result:
-    told = json.dumps({**asdict(work), "paths": list(work.paths), "seconds": seconds})
+    told = json.dumps({**asdict(work), "paths": list(work.paths), "headers": work.sent, "seconds": seconds})
     done = subprocess.run([sys.executable, "-m", "bench.load"], input=told, capture_output=True, text=True, check=True)
     return Result(**json.loads(done.stdout))
 
@@ -215,10 +234,10 @@ class _Connection(asyncio.Protocol):
 def _requests(given: dict[str, Any]) -> Iterator[bytes]:
     run = time.time_ns()
     body = (given["body"] or "").encode()
-    shared = f"Host: localhost\r\nAuthorization: {given['authorization']}\r\n"
+    shared = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "localhost", **given["headers"]}.items())
     if body:
         shared += f"Content-Type: application/json\r\nIf-Match: *\r\nContent-Length: {len(body)}\r\n"
-    verb = "POST" if body else "GET"
+    verb = given["method"] if body else "GET"
     for number, path in enumerate(cycle(given["paths"])):
         key = f"Idempotency-Key: {run}-{number}\r\n" if body else ""
         yield f"{verb} {path} HTTP/1.1\r\n{shared}{key}\r\n".encode() + body

@@ -1,8 +1,8 @@
 """Fills a migrated, empty database by COPY with any number of items, complete with everything kept beside them.
 
 Rows are made by the life cycle's own functions, so that derived columns, movers and tokens are what a write would have
-stored. Each item has version 1 and hence one event, sealed by the trail's own envelope: an imported item has no more.
-Its position in the log is given at once. Events disclose nothing, which no measured statement reads.
+stored. Each item has version 1 and hence one event: an imported item has no more; or as many `changes` as are wanted,
+each with a version and an event that says something. Positions in the log are given at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.access.actor import SYSTEM
 from app.core import clock
 from app.core.db import Tx
-from app.core.ids import uuid7
 from app.core.text import fold, search_tokens
 from app.core.workdays import Calendar
 from app.features.ledgers.seeds import SOURCE_TYPES, seed_dictionaries
@@ -32,12 +31,9 @@ from app.lifecycle.create import blank
 from app.lifecycle.derived import derive, item_units
 from app.lifecycle.policy import POLICY_DEFAULT
 from app.lifecycle.states import NUMBERED, State
-from app.lifecycle.transitions import RULES
 from app.tables.item import FAR_INSTANT, WRITTEN, Item
-from app.tables.past import ItemVersion
-from app.trail.envelope import START, Entry, Origin, envelope
-from bench import words
-from bench.lives import CHILDREN, FOREVER, tell
+from bench import recorded, words
+from bench.lives import CHILDREN, FOREVER, NARROW, tell
 from bench.organisation import Organisation, Row, build, made_id
 
 CHUNK: Final = 5_000
@@ -65,8 +61,7 @@ _JSON: Final = frozenset(
     if isinstance(column.type, JSONB)
 )
 _ITEM_ROW: Final = itemgetter(*WRITTEN)
-_ORIGIN: Final = Origin(SYSTEM, "bench", None)
-_NARROW: Final = ", ".join(tuple(ItemVersion.__table__.columns.keys())[4:])  # type: ignore[attr-defined]
+_NARROW: Final = ", ".join(NARROW)
 UNCHECKED: Final = "SET session_replication_role = replica; SET synchronous_commit = off"
 _MAKE_VERSIONS: Final = "CREATE UNLOGGED TABLE seeded_version (LIKE item_version)"
 _PAST: Final = (
@@ -109,6 +104,7 @@ class Plan:
     lived: bool
     day: date
     first: int
+    changes: int = 1
 
     @property
     def chunks(self) -> list[range]:
@@ -126,6 +122,7 @@ class _Batch:
 
     item: list[tuple[Any, ...]] = field(default_factory=list)
     event: list[tuple[Any, ...]] = field(default_factory=list)
+    event_disclosure: list[tuple[Any, ...]] = field(default_factory=list)
     log_position: list[tuple[Any, ...]] = field(default_factory=list)
     item_unit: list[tuple[Any, ...]] = field(default_factory=list)
     item_person: list[tuple[Any, ...]] = field(default_factory=list)
@@ -136,6 +133,7 @@ class _Batch:
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "event": ("id", "subject_kind", "subject_id", "seq", "type", "at", "actor_id", "body", "hash"),
+    "event_disclosure": ("event_id", "field", "salt", "value"),
     "log_position": ("position", "event_id"),
     "item": WRITTEN,
     "item_unit": ("unit_id", "item_id", "part"),
@@ -145,21 +143,30 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 async def fill(
-    connection: asyncpg.Connection[Any], count: int, *, seed: int = 7, assigned: int = 0, lived: bool = False
+    connection: asyncpg.Connection[Any],
+    count: int,
+    *,
+    seed: int = 7,
+    assigned: int = 0,
+    lived: bool = False,
+    changes: int = 1,
 ) -> World:
     """`count` items in all states, then `assigned` more that wait to be acknowledged: the ones transitions are taken on.
 
-    With `lived` the first have a past of many versions instead of one, in states they have come to.
+    With `lived` the first have a past of many versions instead of one, in states they have come to; with several `changes`
+    all have as many versions.
     `connection` is a superuser's: foreign keys are not checked while copying, the smoke test checks them afterwards.
     """
-    plan = await begin(connection, count, seed=seed, assigned=assigned, lived=lived)
+    plan = await begin(connection, count, seed=seed, assigned=assigned, lived=lived, changes=changes)
     await copy_share(connection, plan, plan.chunks)
     await finish(connection, plan)
     await connection.execute("VACUUM ANALYZE")
     return plan.world()
 
 
-async def begin(connection: asyncpg.Connection[Any], count: int, *, seed: int, assigned: int, lived: bool) -> Plan:
+async def begin(
+    connection: asyncpg.Connection[Any], count: int, *, seed: int, assigned: int, lived: bool, changes: int = 1
+) -> Plan:
     """Everything but the items, so that any number of processes can go on with these."""
     day = clock.today()
     now = datetime.combine(day, datetime.min.time(), UTC)
@@ -176,7 +183,7 @@ async def begin(connection: asyncpg.Connection[Any], count: int, *, seed: int, a
         await _ledgers(connection, organisation, now)
     await connection.execute(_MAKE_VERSIONS)
     first = await connection.fetchval("SELECT next FROM log_state")
-    return Plan(seed, count, assigned, lived, day, first)
+    return Plan(seed, count, assigned, lived, day, first, changes)
 
 
 async def copy_share(connection: asyncpg.Connection[Any], plan: Plan, chunks: Iterable[range]) -> None:
@@ -186,8 +193,8 @@ async def copy_share(connection: asyncpg.Connection[Any], plan: Plan, chunks: It
     organisation, ledgers = build(Random(plan.seed), now), _ledger_ids()
     for numbers in chunks:
         random = Random(f"{plan.seed}/{numbers.start}")
-        maker = _Maker(random, organisation, ledgers, plan.day, now, plan.count, lived=plan.lived)
-        batch = maker.batch(numbers, plan.first)
+        maker = _Maker(random, organisation, ledgers, plan.day, now, plan)
+        batch = maker.batch(numbers)
         async with connection.transaction():
             await _copy(connection, batch)
 
@@ -196,7 +203,8 @@ async def finish(connection: asyncpg.Connection[Any], plan: Plan) -> None:
     """What follows from the items, by statements over all of them."""
     for sql in _PAST:
         await connection.execute(sql)
-    await connection.execute("UPDATE log_state SET next = $1", plan.first + plan.count + plan.assigned)
+    events = (plan.count + plan.assigned) * plan.changes
+    await connection.execute("UPDATE log_state SET next = $1", plan.first + events)
     await connection.execute("SET session_replication_role = origin")
 
 
@@ -246,36 +254,27 @@ class _Maker:
     ledgers: list[UUID]
     today: date
     now: datetime
-    mixed: int
-    lived: bool = False
+    plan: Plan
     calendar: Calendar = field(default_factory=lambda: Calendar.of(()))
     units: list[UUID] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", self.organisation.units[1:])
 
-    def batch(self, numbers: range, first_position: int) -> _Batch:
+    def batch(self, numbers: range) -> _Batch:
         batch = _Batch()
         for number in numbers:
-            self._add(batch, number, first_position)
+            self._add(batch, number)
         return batch
 
-    def _add(self, batch: _Batch, number: int, first_position: int) -> None:
+    def _add(self, batch: _Batch, number: int) -> None:
         row = blank(self.now) | self._columns(number)
-        if self.lived and number <= self.mixed:
+        if self.plan.lived and number <= self.plan.count:
             row |= self._lived(row, number, batch)
         derived, movers = derive(row | {"ledger_unit_id": self.organisation.root}, self.calendar)
         # A life has simpler turns of its own, which its last version must share with the item.
         row |= {name: value for name, value in derived.items() if row["version"] == 1 or not name.endswith("_from")}
-        seq = row["version"]
-        entry = Entry(
-            "item", row["id"], "item.imported", row["updated_at"], {}, None, row["state"], ver=seq, rules=RULES
-        )
-        event_id = uuid7()
-        sealed = envelope(entry, START, _ORIGIN, event_id, {})
-        row["head_hash"] = sealed.hash
-        batch.event.append((event_id, "item", row["id"], seq, entry.type, entry.at, None, sealed.body, sealed.hash))
-        batch.log_position.append((first_position + number - 1, event_id))
+        self._record(row, number, batch)
         batch.item.append(_ITEM_ROW(row | {name: _json(row[name]) for name in _JSON if row[name] is not None}))
         batch.item_unit += [(unit, row["id"], part) for unit, part in item_units(row)]
         named = {row["finder_person_id"], row["responsible_person_id"], *row["accountable_leader_ids"]} - {None}
@@ -285,13 +284,30 @@ class _Maker:
         tokens = sorted({token for found, _ in texts for token in found})
         batch.search.append((row["id"], " ".join(tokens), " ".join(folded for _, folded in texts)))
 
+    def _record(self, row: Row, number: int, batch: _Batch) -> None:
+        """The item's events, and with several of them as many versions, which differ in nothing else."""
+        changes = self.plan.changes
+        if changes > 1:
+            row |= {"version": changes, "created_at": row["updated_at"] - recorded.APART * (changes - 1)}
+        for place, event in enumerate(recorded.events(self.random, row, changes)):
+            position = self.plan.first + (number - 1) * changes + place
+            batch.event.append(event.row)
+            batch.event_disclosure += event.disclosures
+            batch.log_position.append((position, event.row[0]))
+            row["head_hash"] = event.hash
+            if changes > 1:
+                at, last = row["created_at"] + recorded.APART * place, place == changes - 1
+                key = {"item_id": row["id"], "version": place + 1, "valid_from": at,
+                       "valid_to": FOREVER if last else at + recorded.APART}  # fmt: skip
+                batch.past["seeded_version"].append(key | {name: row[name] for name in NARROW})
+
     def _lived(self, row: Row, number: int, batch: _Batch) -> Row:
         """What the item has come to; its versions and what happened on the way go into the batch."""
         bureau = self.random.choice(self.organisation.bureaus)
         # Midnight UTC of a Beijing day may lie ahead, and lives only come up to the present.
         present = self.now - timedelta(days=1)
         # Ids are given in the order of births, as those of real items are.
-        born = present - timedelta(days=1) - YEARS * (1 - (number - self.random.random()) / self.mixed)
+        born = present - timedelta(days=1) - YEARS * (1 - (number - self.random.random()) / self.plan.count)
         start = row | {"created_at": born, "accountable_leader_ids": [self.organisation.people[bureau][2]]}
         life = tell(self.random, start, self.organisation.people[bureau], present)
         ends = [at for at, _ in life.versions[1:]] + [FOREVER]
@@ -312,7 +328,7 @@ class _Maker:
 
     def _columns(self, number: int) -> dict[str, Any]:
         random = self.random
-        state = random.choices(*zip(*_STATES, strict=True))[0] if number <= self.mixed else "assigned"
+        state = random.choices(*zip(*_STATES, strict=True))[0] if number <= self.plan.count else "assigned"
         busy = random.random() < BUSIEST
         unit = self.organisation.sections[0] if busy else random.choice(self.units)
         finder = random.choice(self.organisation.bureaus)

@@ -51,3 +51,9 @@ def person(random: Random) -> str:
 
 def goal(random: Random) -> str:
     return f"{random.choice(_WHAT)}齐全、真实、可查，{random.choice(_ADVICE)}"
+
+
+def samples() -> dict[str, str]:
+    """One text of each kind, for rows where no text need differ from the next."""
+    random = Random(7)
+    return {"title": title(random), "description": description(random), "goal": goal(random)}

@@ -19,17 +19,26 @@ WINDOW = 2000
 FIRST_SCOPE_PARAMETER = 7
 """Number of the first $ parameter free for the texts in `FeedScope`."""
 
+FIRST_MASK_PARAMETER = 5
+"""As above, for the text in `Mask`."""
+
 # A redacted field has no disclosure any more: it is missing here, while its commitment stays in the body.
 _TOLD = """
 LEFT JOIN LATERAL (
   SELECT json_object_agg(field, value::json) AS fields FROM event_disclosure WHERE event_id = e.id
 ) AS d ON TRUE
 """
-ITEM_EVENTS = f"""
-SELECT e.id, e.seq, p.position, e.type, e.at, e.body, e.hash, d.fields
-FROM event AS e LEFT JOIN log_position AS p ON p.event_id = e.id {_TOLD}
-WHERE e.subject_id = $1 AND e.subject_kind = 'item' AND e.seq > $2 AND ($4::text[] IS NULL OR e.type = ANY($4))
-ORDER BY e.seq LIMIT $3
+# The first row is always there: it says how the item may be read, even when nothing of its history was asked for.
+_ITEM_EVENTS = f"""
+SELECT (SELECT {{unmasked}} FROM item AS i WHERE i.id = $1) AS unmasked, e.*
+FROM (SELECT) AS always
+LEFT JOIN (
+  SELECT e.id, e.seq, p.position, e.type, e.at, e.body, e.hash, d.fields
+  FROM event AS e LEFT JOIN log_position AS p ON p.event_id = e.id {_TOLD}
+  WHERE e.subject_id = $1 AND e.subject_kind = 'item' AND e.seq > $2 AND ($4::text[] IS NULL OR e.type = ANY($4))
+  ORDER BY e.seq LIMIT $3
+) AS e ON TRUE
+ORDER BY e.seq
 """  # noqa: S608 - a constant
 # A list that never meets its limit: an item has as many events as versions, and the caller names one of them.
 ITEM_STORY = f"""
@@ -103,6 +112,25 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """Whether a caller reads what is restricted: a condition on the item's row `i`, arguments from FIRST_MASK_PARAMETER on."""
+
+    unmasked: str
+    args: Sequence[Any] = ()
+
+
+OPEN = Mask("TRUE")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEvents:
+    """`unmasked` is None where there is no such item any more."""
+
+    unmasked: bool | None
+    rows: list[EventRow]
+
+
+@dataclass(frozen=True, slots=True)
 class FeedRow:
     """An event of the feed; where `masked`, the caller blanks the restricted fields before answering."""
 
@@ -146,11 +174,11 @@ EVERYTHING = Wanted()
 
 
 async def item_events(
-    reader: Reader, item_id: UUID, after_seq: int, limit: int, types: Sequence[str] | None = None
-) -> list[EventRow]:
+    reader: Reader, item_id: UUID, after_seq: int, limit: int, types: Sequence[str] | None = None, *, mask: Mask = OPEN
+) -> ItemEvents:
     """Events of an item with seq > after_seq, oldest first; whether the caller may see the item is settled before."""
-    rows = await reader.fetch(ITEM_EVENTS, item_id, after_seq, limit, types)
-    return [_event(row) for row in rows]
+    rows = await reader.fetch(_ITEM_EVENTS.format(unmasked=mask.unmasked), item_id, after_seq, limit, types, *mask.args)
+    return ItemEvents(rows[0]["unmasked"], [_event(row) for row in rows if row["id"]])
 
 
 async def item_story(reader: Reader, item_id: UUID, seq: int) -> list[Told]:

@@ -33,7 +33,7 @@ async def test_the_events_of_an_item_say_what_was_recorded(history: History) -> 
     await assign_positions(history.db)
     await history.items(step(item, 1, eff=eff, on_behalf=principal, ver=2))
     await history.items(step(new_id(), 2))
-    first, second = await item_events(history.db, item, 0, 10)
+    first, second = (await item_events(history.db, item, 0, 10)).rows
     assert (first.seq, first.position, first.type, first.at, first.eff) == (1, 1, "item.registered", NOON, None)
     assert (first.from_state, first.to_state, first.ver, first.fields) == ("submitted", "registered", 1, fields)
     assert first.actor["id"] == str(actor().account_id)
@@ -45,7 +45,7 @@ async def test_the_events_of_an_item_are_read_page_by_page(history: History) -> 
     item = new_id()
     await history.items(*(step(item, minute) for minute in range(5)))
     pages, after = [], 0
-    while page := await item_events(history.db, item, after, 2):
+    while page := (await item_events(history.db, item, after, 2)).rows:
         pages.append([event.seq for event in page])
         after = page[-1].seq
     assert pages == [[1, 2], [3, 4], [5]]

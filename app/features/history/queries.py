@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from app.features.history.rules import ACTION_OF, hide, label_of
 from app.lifecycle.states import Action
 from app.lifecycle.transitions import BY_ACTION
 from app.trail import read
-from app.trail.read import FIRST_SCOPE_PARAMETER, EventRow, FeedRow, FeedScope, Wanted
+from app.trail.read import FIRST_MASK_PARAMETER, FIRST_SCOPE_PARAMETER, EventRow, FeedRow, FeedScope, Mask, Wanted
 
 TRANSITIONS: Final = sorted(ACTION_OF)
 REOPENED: Final = BY_ACTION[Action.REOPEN].event
@@ -75,18 +76,16 @@ async def feed(db: Database, actor: Actor, query: schemas.FeedQuery) -> schemas.
 async def _slice(
     reading: ItemReading, query: PageQuery, cursor: Cursor, types: Sequence[str] | None, cycle: int
 ) -> _Slice:
-    sealed, args = restricted_read_sql(reading.actor, "i", 2)
-    async with reading.db.snapshot() as reader:
-        unmasked = await reader.fetchval(
-            f"SELECT {sealed} FROM item i WHERE i.id = $1",  # noqa: S608 - a constant of the access package
-            reading.item_id,
-            *args,
-        )
-        if unmasked is None:
-            raise Problem("not_found")
+    mask = Mask(*restricted_read_sql(reading.actor, "i", FIRST_MASK_PARAMETER))
+    # One statement sees one moment by itself, and names are those of today; only more of them need a snapshot.
+    several = cycle > 1 or query.include == "total"
+    async with reading.db.snapshot() if several else nullcontext(reading.db) as reader:
         start = await _start(reader, reading.item_id, cycle)
         after = start if query.cursor is None else int(str(cursor.decode(query.cursor)[0]))
-        rows = await read.item_events(reader, reading.item_id, after, query.limit + 1, types)
+        found = await read.item_events(reader, reading.item_id, after, query.limit + 1, types, mask=mask)
+        if found.unmasked is None:
+            raise Problem("not_found")
+        rows = found.rows
         envelope: dict[str, Any] = {"next_cursor": None, "total": None, "total_relation": None}
         if len(rows) > query.limit:
             rows = rows[: query.limit]
@@ -94,7 +93,7 @@ async def _slice(
         if query.include == "total":
             counted = await read.item_events_total(reader, reading.item_id, start, TOTAL_CAP + 1, types)
             envelope |= {"total": min(counted, TOTAL_CAP), "total_relation": relation(counted)}
-        return _Slice(rows, await _names(reader, rows), not unmasked, envelope)
+        return _Slice(rows, await _names(reader, rows), not found.unmasked, envelope)
 
 
 async def _start(reader: Reader, item_id: UUID, cycle: int) -> int:
