@@ -98,7 +98,7 @@ def _versions(history: History, versions: Sequence[Mapping[str, Any]]) -> Iterat
 
 
 def _texts(history: History, texts: Sequence[Mapping[str, Any]], first: int) -> Iterator[Finding]:
-    """A row where the title became another; where the same was given anew there may be one."""
+    """A row where the title became another; an earlier program kept one as well where the same was given anew."""
     item, held, before = history.item_id, {row["from_version"]: row["title"] for row in texts}, None
     lived = {step.seq: step for step in history.lived if step.seq >= first}
     due = {first, *(version for version, step in lived.items() if step.titled)}

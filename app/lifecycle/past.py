@@ -19,9 +19,14 @@ _BEGIN: Final = (
     f"INSERT INTO item_version ({', '.join(_NAMES)}) "  # noqa: S608 - column names of the model
     f"SELECT id, version, updated_at, 'infinity', {', '.join(_SAME)} FROM {{0}}"
 )
-_TITLE: Final = "INSERT INTO item_text (item_id, from_version, title) SELECT id, version, title FROM {0}"
-_BORN: Final = "(SELECT * FROM item WHERE id = ANY($1::uuid[])) AS born"
-BEGIN: Final = f"WITH titled AS ({_TITLE.format(_BORN)}) {_BEGIN.format(_BORN)}"
+# A redaction has put its placeholder into the titles of before already, and gives none anew.
+_TITLE: Final = (
+    "INSERT INTO item_text (item_id, from_version, title) SELECT m.id, m.version, m.title FROM {0} AS m "
+    "WHERE m.title IS DISTINCT FROM "
+    "(SELECT x.title FROM item_text x WHERE x.item_id = m.id ORDER BY x.from_version DESC LIMIT 1)"
+)
+_BORN: Final = "(SELECT * FROM item WHERE id = ANY($1::uuid[]))"
+BEGIN: Final = f"WITH titled AS ({_TITLE.format(_BORN)}) {_BEGIN.format(f'{_BORN} AS born')}"
 END: Final = "UPDATE item_version SET valid_to = $2 WHERE item_id = $1 AND valid_to = 'infinity'"
 END_SPANS: Final = (
     "UPDATE item_unit_span SET valid_to = $2 WHERE item_id = $1 AND valid_to = 'infinity'",
