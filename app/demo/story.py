@@ -26,6 +26,25 @@ async def rectifying(carrier: Carrier, case: Case) -> Json:
     return await head.post(f"{place}/progress", {**report, "measure_id": measure["id"], "percent": percent})
 
 
+_MONEY: Final = {"kind": "recovered_funds", "name": "追回多付款项", "amount_fen": 18_640_00}
+_RULES: Final = {"kind": "institution", "name": "修订管理办法并公布", "quantity": 1, "quantity_unit": "项"}
+_YIELDS: Final[Mapping[str, Json]] = {
+    "finance_assets": _MONEY,
+    "official_spending": {"kind": "saved_funds", "name": "压减公务支出", "amount_fen": 42_500_00},
+    "procurement_contract": {"kind": "accountability", "name": "提醒谈话", "quantity": 2, "quantity_unit": "人次"},
+    "safety_hazard": {"kind": "physical", "name": "更换防护设施", "quantity": 12, "quantity_unit": "处"},
+}
+"""What rectification yields, by category; a rule where none is named."""
+
+
+async def closed(carrier: Carrier, case: Case) -> Json:
+    """What the work has yielded is recorded while it goes on."""
+    item = await carrier.to("rectifying", case)
+    yielded = _YIELDS.get(case.category, _RULES)
+    await (await carrier.head(case)).post(f"/items/{item['id']}/outcomes", yielded)
+    return await carrier.to("closed", case, item)
+
+
 async def restricted(carrier: Carrier, case: Case) -> Json:
     return await carrier.to("rectifying", replace(case, confidentiality="restricted"))
 
@@ -160,8 +179,8 @@ async def voided(carrier: Carrier, case: Case) -> Json:
 SPECIAL: Final[Mapping[str, Callable[[Carrier, Case], Awaitable[Json]]]] = {
     told.__name__: told
     for told in (
-        rectifying, restricted, stub, major, major_closed, sustained, sustaining, judged, unsatisfied, failed, signed_once,
-        rejected, objection, notice_waived, reopened, declined, merged, split, transferred, voided,
+        rectifying, closed, restricted, stub, major, major_closed, sustained, sustaining, judged, unsatisfied, failed,
+        signed_once, rejected, objection, notice_waived, reopened, declined, merged, split, transferred, voided,
     )
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ async def test_the_demonstration_shows_every_state_and_every_role_and_is_filled_
     states = Counter({row["state"]: row["n"] for row in await db.fetch(_STATES)})
     assert set(states) == {state.value for state in State}
     assert states.total() >= 60
+    assert await db.fetchval("SELECT count(DISTINCT kind) FROM outcome") >= 3, "the board has outcomes to show"
     before = described(settings.var / "demo.json")
     accounts = json.loads(before)["accounts"]
     assert {account["role"] for account in accounts} == {role.value for role in Role}

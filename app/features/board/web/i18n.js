@@ -40,7 +40,7 @@ const WORDS = {
   overdue_list: ["逾期事项（按逾期天数）", "Overdue, the longest first"],
   outcomes: ["整改成果", "Outcomes"],
   reopened_month: ["本月重新立账", "Reopened this month"],
-  days_of_month: ["自然日，本月完成 {n} 件", "days, {n} this month"],
+  days_of_month: ["本月完成 {n} 件", "{n} done this month"],
   in_items: ["涉及 {n} 件事项", "In {n} items"],
   due_week: ["本周到期", "Due this week"],
   registered: ["立账", "Registered"],
