@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 
 from clients.languages import LANGUAGES, Steps, lint
 from clients.service import demonstration
@@ -30,10 +31,20 @@ def carry_out(name: str, steps: Steps, *, show: str = "drive") -> str:
     return "done"
 
 
-def main() -> int:
+def asked(words: Sequence[str] | None = None) -> list[str]:
+    """The parts named on the command line, or all of them."""
+    everything = ["lint", *LANGUAGES]
     parser = argparse.ArgumentParser(prog="python -m clients", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["lint", *LANGUAGES], default=["lint", *LANGUAGES])
-    parts = parser.parse_args().parts
+    # Without `choices`: argparse would look for the empty list among them where nothing is named.
+    parser.add_argument("parts", nargs="*", metavar="|".join(everything))
+    named: list[str] = parser.parse_args(words).parts
+    if unknown := sorted(set(named) - set(everything)):
+        parser.error(f"没有 there is no: {' '.join(unknown)}")
+    return named or everything
+
+
+def main() -> int:
+    parts = asked()
     ended: dict[str, str] = {}
     if "lint" in parts:
         ended["lint"] = carry_out("lint", lint())

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from clients import tools
-from clients.languages import Steps, lint, python, typescript
+from clients.__main__ import asked
+from clients.languages import LANGUAGES, Steps, lint, python, typescript
 from clients.tools import ROOT, FailedError, MissingError
 
 from .conftest import DRAFTS
@@ -34,6 +35,13 @@ async def carried_out(steps: Steps) -> Mapping[str, str]:
                 pytest.skip(f"无法安装 cannot be installed: {failed}")
             raise
     return said
+
+
+def test_all_parts_are_carried_out_unless_some_are_named() -> None:
+    assert asked([]) == ["lint", *LANGUAGES]
+    assert asked(["java", "lint"]) == ["java", "lint"]
+    with pytest.raises(SystemExit):
+        asked(["cobol"])
 
 
 def assert_did_the_work(said: str) -> None:
