@@ -24,6 +24,14 @@ class GateResult(SQLModel, table=True):
         one_of("result", ("passed", "failed", "waived", "not_evaluable", "reopened")),
         Index("ix_gate_result_item_id", "item_id", "submission_no", "gate", "id"),
         Index(
+            "ix_gate_result_people",
+            "item_id",
+            "submission_no",
+            "changed_seq",
+            postgresql_include=["cycle", "result"],
+            postgresql_where="gate = 'people_satisfied'",
+        ),
+        Index(
             "ix_gate_result_waived",
             "item_id",
             "submission_no",

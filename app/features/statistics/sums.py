@@ -19,8 +19,11 @@ from app.metrics.drill import Period
 from app.metrics.statement import Domain, bind
 
 HALVES: Final = (0, 1)
-ALONE: Final = "SELECT set_config('max_parallel_workers_per_gather', '0', true)"
-"""For the rest of the transaction, which then takes one core: more than one is for the caller to divide."""
+ALONE: Final = (
+    """SELECT set_config('max_parallel_workers_per_gather', '0', true), set_config('work_mem', '64MB', true)"""
+)
+"""For the rest of the transaction, which then takes one core: more than one is for the caller to divide. What is joined
+of a million items stays in memory."""
 BASE_LASTS: Final = 60.0
 """Seconds after which figures of now go on from a later moment, so that what was written since stays little."""
 
