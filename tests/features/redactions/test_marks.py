@@ -57,9 +57,8 @@ async def test_what_was_counted_of_a_moment_is_counted_after_a_redaction_as_well
     async with serve(database.app_url) as app:
         world = await world_of(app)
         async with world.at(timedelta(hours=-2)):
-            item, failed = await _judged(world)
-            await world.carrier.judge_adequate(item)
-            await world.carrier.judge_solved(item, met=False)
+            item = await world.carrier.to("verifying", case())
+            failed = await world.carrier.judge_solved(item, met=False, comment="仍有一处未改，举报人住在隔壁")
             redo = {"deficiencies": ["一处未改"], "redo_by": (clock.today() + timedelta(days=9)).isoformat()}
             await (await world.as_("verifier")).act(item["id"], "fail_verification", redo)
         then = (clock.now() - timedelta(hours=1)).isoformat().replace("+00:00", "Z")
