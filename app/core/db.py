@@ -32,6 +32,9 @@ STREAMED = 500
 """Rows fetched at once where a statement gives more of them than memory should hold."""
 WRITE_SECONDS = 5
 """The longest a write may run: half of the age a past moment must have before it can be asked for (app/core/asof.py)."""
+KEPT_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
+"""To select once in a transaction that finds its rows by their keys: one plan then serves all values. PostgreSQL expects
+ten keys in any array, thinks a plan for the one key it mostly is cheaper, and would make it anew for every request."""
 Row = asyncpg.Record
 T = TypeVar("T")
 
@@ -273,12 +276,14 @@ class Database:
         await self._rest(connection)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """Several statements that see one moment: for answers that need more than one read."""
+    async def snapshot(self, *, by_key: bool = False) -> AsyncIterator[Snapshot]:
+        """Several statements that see one moment: for answers that need more than one read; `by_key` as KEPT_PLANS says."""
         async with (
             self._lent() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            if by_key:
+                await connection.execute(f"SELECT {KEPT_PLANS}")
             yield Tx(connection)
 
     async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:

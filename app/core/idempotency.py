@@ -13,15 +13,15 @@ from hashlib import sha256
 from typing import Final
 
 from app.core import clock
-from app.core.db import Database, Row, Tx
+from app.core.db import KEPT_PLANS, Database, Row, Tx
 from app.core.errors import Problem
 from app.core.http import Call, Reply, Response, respond
 
 Work = Callable[[Tx], Awaitable[Reply]]
 
 _KEY: Final = re.compile(r"""(?P<quote>"?)(?P<key>[!#-\[\]-~]{1,200})(?P=quote)\Z""")
-_LOCK: Final = "SELECT pg_try_advisory_xact_lock($1) AS free, clock_timestamp() AS now"
-_NOW: Final = "SELECT clock_timestamp()"
+_LOCK: Final = f"SELECT pg_try_advisory_xact_lock($1) AS free, clock_timestamp() AS now, {KEPT_PLANS}"
+_NOW: Final = f"SELECT clock_timestamp(), {KEPT_PLANS}"
 _FIND: Final = """
 SELECT fingerprint, status, headers, body FROM idempotency_record
  WHERE principal = $1 AND key = $2 AND created_at > now() - interval '24 hours'

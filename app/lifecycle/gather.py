@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +71,7 @@ SELECT i.id,
  (SELECT json_agg(s.runner_id) FROM survey s
    WHERE s.item_id = i.id AND s.submission_no = i.submission_no) AS runners,
  (SELECT count(*) FROM item_origin o WHERE o.item_id = i.id) AS origins,
- (SELECT p.rules FROM ledger_policy p WHERE p.ledger_id = i.ledger_id
+ (SELECT p.rules::text FROM ledger_policy p WHERE p.ledger_id = i.ledger_id
    AND p.policy_version = coalesce(i.policy_version, l.policy_version)) AS policy,
  l.policy_version AS policy_now, l.status AS ledger_status, st.required, st.external,
  (SELECT coalesce(json_agg(DISTINCT po.person_id), '[]') FROM post po JOIN unit u ON u.id = po.unit_id
@@ -185,7 +186,13 @@ def child_facts(row: Row) -> dict[str, Any]:
 
 
 def policy_of(row: Row) -> PolicyRules:
-    return PolicyRules.model_validate(row["policy"])
+    return _policy(row["policy"])
+
+
+@lru_cache(maxsize=256)
+def _policy(text: str) -> PolicyRules:
+    """Few policies judge many items, and a version of one never changes."""
+    return PolicyRules.model_validate_json(text)
 
 
 def conflicts_of(item: Mapping[str, Any], row: Row, persons: frozenset[UUID]) -> Conflicts:

@@ -85,7 +85,7 @@ async def get_gate_result(read: Reading, result_id: ResultId) -> Response:
 )
 async def get_closing_readiness(read: Reading) -> Response:
     """Per gate and per condition, with the roles that can supply what is missing; all read at one moment."""
-    async with read.db.snapshot() as reader:
+    async with read.db.snapshot(by_key=True) as reader:
         head, found = await queries.closing_readiness(reader, read.actor, read.item_id)
     if not_modified(read.call.if_none_match, head.etag):
         return unchanged(head.etag)

@@ -177,7 +177,7 @@ async def transition_item(write: Acting, body: schemas.TransitionIn, validate_on
 async def available_transitions(read: Reading) -> Response:
     """Buttons and forms: state and role decide what is listed, guards what is enabled."""
     language = read.call.language
-    async with read.db.snapshot() as reader:
+    async with read.db.snapshot(by_key=True) as reader:
         version = await reader.fetchval("SELECT version FROM item WHERE id = $1", read.item_id)
         found = await preview(reader, read.actor, read.item_id)
     etag = item_etag(version, clock.today(), read.actor.stamp, language)

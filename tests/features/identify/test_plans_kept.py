@@ -58,6 +58,29 @@ async def test_the_plan_of_a_page_is_kept(
         assert await _made(book_database, sql, (*credential, PAGE, *values)) == (5, 7)
 
 
+async def test_a_write_and_what_it_would_need_keep_the_plans_of_their_statements(book: Book) -> None:
+    """Found by their keys, items are written and judged by plans that serve any item, from the first request on."""
+    waiting = [row["id"] for row in book.rows if row["state"] == "assigned"][:8]
+    assert len(waiting) > 1
+    async with book.client("whole tree") as client:
+        for item in waiting:
+            tried = await client.post(
+                f"/v1/items/{item}/transitions",
+                params={"validate_only": "true"},
+                headers={"If-Match": "*"},
+                json={"action": "acknowledge", "data": {}},
+            )
+            assert tried.status_code in {200, 403, 409}, tried.text
+            for asked in ("available-transitions", "closing-readiness"):
+                answer = await client.get(f"/v1/items/{item}/{asked}")
+                assert answer.status_code == 200, answer.text
+    told = """SELECT name, custom_plans, generic_plans FROM pg_prepared_statements
+      WHERE statement LIKE '%AS plan_content%' OR statement LIKE '%AS db_now FROM item%'"""
+    plans = await book.app.state.db.fetch(told)  # of the connection that rests on top, which served all of these
+    assert sum(row["generic_plans"] for row in plans) >= 6 * len(waiting)
+    assert [row["name"] for row in plans if row["custom_plans"]] == []
+
+
 @pytest.mark.parametrize("shape", [Shape.WHOLE, Shape.WALK])
 async def test_a_page_is_expected_to_cost_the_same_wherever_it_goes_on_from(book: Book, shape: Shape) -> None:
     """Else the end of a list would seem so cheap that a plan is made for each of its pages."""
