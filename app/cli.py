@@ -72,7 +72,7 @@ def _database(settings: Settings, *, migrated: bool) -> Iterator[Settings]:
 
     `migrated` brings a configured database up to date as well; the embedded one always is.
     """
-    from app.core.embedded_postgres import start
+    from app.core.embedded_postgres import start, watched
     from app.core.migrate import migrate as bring_up_to_date
 
     if settings.database_url is not None:
@@ -84,7 +84,8 @@ def _database(settings: Settings, *, migrated: bool) -> Iterator[Settings]:
     try:
         bring_up_to_date(embedded.migrate_url)
         urls = {"database_url": SecretStr(embedded.app_url), "migrate_url": SecretStr(embedded.migrate_url)}
-        yield settings.model_copy(update=urls)
+        with watched(embedded):
+            yield settings.model_copy(update=urls)
     finally:
         embedded.stop()
 

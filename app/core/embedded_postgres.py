@@ -11,16 +11,18 @@ import secrets
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
 import psutil
+import structlog
 from fasteners import InterProcessReaderWriterLock
 
 from app.core.postgres_host import (
@@ -35,7 +37,10 @@ from app.core.postgres_host import (
     write_private,
 )
 
+log = structlog.get_logger(__name__)
+
 START_LIMIT = 120.0
+WATCH_SECONDS = 2.0
 OWNER, APP, DATABASE = "rectify_owner", "rectify_app", "rectify"
 PORT = 5432
 
@@ -61,11 +66,12 @@ _SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A running server; `stop` ends it when no other process uses it any more."""
+    """A running server; `stop` ends it when no other process uses it any more, `revive` starts one that was killed."""
 
     app_url: str = field(repr=False)
     migrate_url: str = field(repr=False)
     stop: Callable[[], None] = field(repr=False)
+    revive: Callable[[], bool] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,40 @@ def start(var: Path, *, tuning: Mapping[str, str] | None = None) -> Embedded:
         except BaseException:
             users.release_read_lock()
             raise
-    return Embedded(app_url=app, migrate_url=superuser, stop=lambda: _leave(cluster, users))
+    return Embedded(app, superuser, stop=lambda: _leave(cluster, users), revive=lambda: _revive(cluster))
+
+
+@contextmanager
+def watched(server: Embedded) -> Iterator[None]:
+    """Starts the server again should it die while the block runs: in an office nobody else would."""
+    left = threading.Event()
+
+    def watch() -> None:
+        while not left.wait(WATCH_SECONDS):
+            try:
+                if server.revive():
+                    log.warning("embedded_postgres_revived")
+            except (EmbeddedError, OSError, subprocess.TimeoutExpired):
+                log.exception("embedded_postgres_down")
+
+    thread = threading.Thread(target=watch, name="postgres-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()
+        thread.join()
+
+
+def _revive(cluster: _Cluster) -> bool:
+    """Whether it had to be started; the addresses stay the same, and so do the roles. Of several users one does it."""
+    if _running(cluster) is not None:
+        return False
+    with cluster.lock("start").write_lock():
+        if _running(cluster) is not None:
+            return False
+        _launch(cluster)
+        return True
 
 
 def _leave(cluster: _Cluster, users: InterProcessReaderWriterLock) -> None:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -41,6 +42,15 @@ def ask(url: str, sql: str) -> object:
             await connection.close()
 
     return asyncio.run(go())
+
+
+def answered(url: str, sql: str) -> object:
+    """Once it answers again; whatever comes in between counts as not yet, for half a minute."""
+    for _ in range(150):
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return ask(url, sql)
+        time.sleep(0.2)
+    return ask(url, sql)
 
 
 def postmaster(var: Path) -> psutil.Process:
@@ -142,6 +152,36 @@ def test_a_killed_server_starts_again_with_everything_committed(var: Path) -> No
     finally:
         second.stop()
         first.stop()
+
+
+def test_a_watched_server_that_is_killed_comes_back_by_itself_at_the_same_address(var: Path) -> None:
+    server = start(var)
+    ask(server.migrate_url, "CREATE TABLE kept AS SELECT 1 AS one")
+    with embedded_postgres.watched(server):
+        killed = postmaster(var)
+        killed.send_signal(signal.SIGKILL)
+        assert answered(server.migrate_url, "SELECT one FROM kept") == 1
+        assert postmaster(var).pid != killed.pid
+    server.stop()
+    assert not (var / "pg/data/postmaster.pid").exists()
+
+
+def test_what_several_processes_watch_comes_back_once_and_stops_with_the_last(var: Path) -> None:
+    server = start(var)
+    other = in_another_process(var, "with e.watched(server): sys.stdin.readline()\nserver.stop()")
+    assert other.stdout is not None
+    other.stdout.readline()
+    with embedded_postgres.watched(server):
+        postmaster(var).send_signal(signal.SIGKILL)
+        assert answered(server.migrate_url, "SELECT 1") == 1
+        back = postmaster(var).pid
+        time.sleep(2 * embedded_postgres.WATCH_SECONDS)
+        assert postmaster(var).pid == back
+    server.stop()
+    assert postmaster(var).pid == back
+    other.communicate("\n")
+    assert other.returncode == 0
+    assert not (var / "pg/data/postmaster.pid").exists()
 
 
 def test_a_pid_file_that_names_somebody_else_does_not_keep_the_server_down(var: Path) -> None:
