@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,27 +19,12 @@ WINDOW = 2000
 FIRST_SCOPE_PARAMETER = 7
 """Number of the first $ parameter free for the texts in `FeedScope`."""
 
-FIRST_MASK_PARAMETER = 5
-"""As above, for the text in `Mask`."""
-
 # A redacted field has no disclosure any more: it is missing here, while its commitment stays in the body.
 _TOLD = """
 LEFT JOIN LATERAL (
   SELECT json_object_agg(field, value::json) AS fields FROM event_disclosure WHERE event_id = e.id
 ) AS d ON TRUE
 """
-# The first row is always there: it says how the item may be read, even when nothing of its history was asked for.
-_ITEM_EVENTS = f"""
-SELECT (SELECT {{unmasked}} FROM item AS i WHERE i.id = $1) AS unmasked, e.*
-FROM (SELECT) AS always
-LEFT JOIN (
-  SELECT e.id, e.seq, p.position, e.type, e.at, e.body, e.hash, d.fields
-  FROM event AS e LEFT JOIN log_position AS p ON p.event_id = e.id {_TOLD}
-  WHERE e.subject_id = $1 AND e.subject_kind = 'item' AND e.seq > $2 AND ($4::text[] IS NULL OR e.type = ANY($4))
-  ORDER BY e.seq LIMIT $3
-) AS e ON TRUE
-ORDER BY e.seq
-"""  # noqa: S608 - a constant
 # A list that never meets its limit: an item has as many events as versions, and the caller names one of them.
 ITEM_STORY = f"""
 SELECT e.body, e.hash, d.fields FROM event AS e {_TOLD}
@@ -58,19 +43,11 @@ WITH RECURSIVE given AS (
 )
 SELECT DISTINCT giver FROM given
 """
-ITEM_EVENTS_TOTAL = """
-SELECT count(*) FROM (
-  SELECT FROM event
-  WHERE subject_id = $1 AND subject_kind = 'item' AND seq > $2 AND ($4::text[] IS NULL OR type = ANY($4))
-  LIMIT $3
-) AS counted
-"""
 NAMES_THEN = """
 SELECT DISTINCT ON (e.subject_id) e.subject_id AS id, d.value::json #>> '{}' AS name
 FROM event e JOIN event_disclosure d ON d.event_id = e.id AND d.field = 'name'
 WHERE e.subject_id = ANY($1::uuid[]) AND e.at <= $2 ORDER BY e.subject_id, e.seq DESC
 """
-NTH_OF_TYPE = "SELECT seq FROM event WHERE subject_id = $1 AND type = $2 ORDER BY seq OFFSET $3 - 1 LIMIT 1"
 # The first row is always there: it says how long the log is, even when nothing in it was the caller's.
 # OFFSET 0 keeps the planner walking the positions and stopping at the limit, whatever it believes about the tables.
 _FEED = """
@@ -109,25 +86,6 @@ class EventRow:
     leaf_hash: str
     fields: dict[str, Any]
     redacted: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """Whether a caller reads what is restricted: a condition on the item's row `i`, arguments from FIRST_MASK_PARAMETER on."""
-
-    unmasked: str
-    args: Sequence[Any] = ()
-
-
-OPEN = Mask("TRUE")
-
-
-@dataclass(frozen=True, slots=True)
-class ItemEvents:
-    """`unmasked` is None where there is no such item any more."""
-
-    unmasked: bool | None
-    rows: list[EventRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +131,36 @@ class Wanted:
 EVERYTHING = Wanted()
 
 
-async def item_events(
-    reader: Reader, item_id: UUID, after_seq: int, limit: int, types: Sequence[str] | None = None, *, mask: Mask = OPEN
-) -> ItemEvents:
-    """Events of an item with seq > after_seq, oldest first; whether the caller may see the item is settled before."""
-    rows = await reader.fetch(_ITEM_EVENTS.format(unmasked=mask.unmasked), item_id, after_seq, limit, types, *mask.args)
-    return ItemEvents(rows[0]["unmasked"], [_event(row) for row in rows if row["id"]])
+def item_page_sql(item: str, after: str, limit: str, types: str) -> str:
+    """Events of an item with seq > after, oldest first: `seq`, the `actor` as JSON, and `told` for `event_told`.
+
+    The arguments are SQL expressions; `types` is an array or NULL for all. Who may ask is settled around it.
+    """
+    return f"""
+SELECT e.seq, e.said -> 'actor' AS actor,
+  json_build_array(e.id, e.seq, p.position, e.type, e.at, e.said, encode(e.hash, 'hex'), d.fields) AS told
+FROM (SELECT id, seq, type, at, hash, body::json AS said FROM event
+  WHERE subject_id = {item} AND subject_kind = 'item' AND seq > {after} AND ({types} IS NULL OR type = ANY({types}))
+  ORDER BY seq LIMIT {limit}) AS e
+LEFT JOIN log_position AS p ON p.event_id = e.id {_TOLD}
+"""  # noqa: S608 - constants of this program
+
+
+def item_count_sql(item: str, after: str, cap: str, types: str) -> str:
+    """How many events `item_page_sql` would give without a limit; counting stops at `cap`."""
+    return f"""
+SELECT count(*)::int FROM (SELECT FROM event
+  WHERE subject_id = {item} AND subject_kind = 'item' AND seq > {after} AND ({types} IS NULL OR type = ANY({types}))
+  LIMIT {cap}) AS counted
+"""  # noqa: S608 - constants of this program
+
+
+def event_told(told: Sequence[Any]) -> EventRow:
+    """An event as `item_page_sql` tells it."""
+    key, seq, position, kind, at, body, leaf_hash, fields = told
+    return EventRow(
+        UUID(key), seq, position, kind, datetime.fromisoformat(at), leaf_hash=leaf_hash, **_said(body, fields)
+    )
 
 
 async def item_story(reader: Reader, item_id: UUID, seq: int) -> list[Told]:
@@ -192,23 +174,9 @@ async def givers(reader: Reader, item_id: UUID, seq: int) -> list[UUID]:
     return [row["giver"] for row in await reader.fetch(GIVERS, item_id, seq)]
 
 
-async def item_events_total(
-    reader: Reader, item_id: UUID, after_seq: int, cap: int, types: Sequence[str] | None = None
-) -> int:
-    """How many `item_events` would give without a limit; counting stops at `cap`."""
-    counted: int = await reader.fetchval(ITEM_EVENTS_TOTAL, item_id, after_seq, cap, types)
-    return counted
-
-
 async def names_then(reader: Reader, subject_ids: Sequence[UUID], at: datetime) -> dict[UUID, str]:
     """What configuration objects were called at an instant, as far as their history tells."""
     return {row["id"]: row["name"] for row in await reader.fetch(NAMES_THEN, list(subject_ids), at)}
-
-
-async def seq_of(reader: Reader, item_id: UUID, event_type: str, nth: int) -> int | None:
-    """The seq of an item's nth event (from 1) of one type; None where there are fewer."""
-    seq: int | None = await reader.fetchval(NTH_OF_TYPE, item_id, event_type, nth)
-    return seq
 
 
 async def feed(reader: Reader, after: int, limit: int, scope: FeedScope, wanted: Wanted = EVERYTHING) -> Feed:
@@ -216,27 +184,27 @@ async def feed(reader: Reader, after: int, limit: int, scope: FeedScope, wanted:
     sql = _FEED.format(visible=scope.visible, masked=scope.masked, told=_TOLD)
     window = max(limit, WINDOW)
     rows = await reader.fetch(sql, after, window, limit, scope.configuration, wanted.types, wanted.kinds, *scope.args)
-    found = [FeedRow(row["subject_kind"], row["subject_id"], row["masked"], _event(row)) for row in rows if row["id"]]
+    found = [FeedRow(row["subject_kind"], row["subject_id"], row["masked"], _of(row)) for row in rows if row["id"]]
     reached = rows[-1]["position"] if len(found) == limit else min(after + window, rows[0]["last"])
     return Feed(found, max(after, reached), await latest(reader))
 
 
-def _event(row: Row) -> EventRow:
-    body = json.loads(row["body"])
-    eff = body.get("eff")
-    return EventRow(
-        id=row["id"],
-        seq=row["seq"],
-        position=row["position"],
-        type=row["type"],
-        at=row["at"],
-        eff=None if eff is None else datetime.fromisoformat(eff),
-        actor=body["actor"],
-        from_state=body["from"],
-        to_state=body["to"],
-        ver=body["ver"],
-        prev=body["prev"],
-        leaf_hash=row["hash"].hex(),
-        fields=row["fields"] or {},
-        redacted=sorted(body["pay"].keys() - (row["fields"] or {}).keys()),
-    )
+def _of(row: Row) -> EventRow:
+    said = _said(json.loads(row["body"]), row["fields"])
+    place = (row["id"], row["seq"], row["position"], row["type"], row["at"])
+    return EventRow(*place, leaf_hash=row["hash"].hex(), **said)
+
+
+def _said(body: Mapping[str, Any], disclosed: dict[str, Any] | None) -> dict[str, Any]:
+    """The part of an EventRow that stands in the body, and what of it is still disclosed."""
+    eff, fields = body.get("eff"), disclosed or {}
+    return {
+        "eff": None if eff is None else datetime.fromisoformat(eff),
+        "actor": body["actor"],
+        "from_state": body["from"],
+        "to_state": body["to"],
+        "ver": body["ver"],
+        "prev": body["prev"],
+        "fields": fields,
+        "redacted": sorted(body["pay"].keys() - fields.keys()),
+    }

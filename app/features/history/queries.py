@@ -3,36 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from app.access.actor import Actor
-from app.access.guarding import ItemReading
-from app.access.scope import Shape, restricted_read_sql, visible_sql, watches_all
-from app.core.db import Database, Reader, Row
+from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE, actor_from_row, credential_of
+from app.access.guarding import parsed_id, require
+from app.access.permissions import Permission
+from app.access.scope import (
+    CTE_SEALED,
+    JOINED,
+    Shape,
+    predicate,
+    restricted_predicate,
+    restricted_read_sql,
+    visible_sql,
+    watches_all,
+)
+from app.core.db import Database, Reader
 from app.core.errors import Problem
+from app.core.http import Request
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery, relation
 from app.features.history import schemas
 from app.features.history.rules import ACTION_OF, hide, label_of
 from app.lifecycle.states import Action
 from app.lifecycle.transitions import BY_ACTION
 from app.trail import read
-from app.trail.read import FIRST_MASK_PARAMETER, FIRST_SCOPE_PARAMETER, EventRow, FeedRow, FeedScope, Mask, Wanted
+from app.trail.read import FIRST_SCOPE_PARAMETER, EventRow, FeedRow, FeedScope, Wanted, item_count_sql, item_page_sql
 
 TRANSITIONS: Final = sorted(ACTION_OF)
 REOPENED: Final = BY_ACTION[Action.REOPEN].event
 # An account and a key are told by the name of their person; ids are unique across all of these tables.
 ACTORS: Final = """
-SELECT a.id, a.person_id, p.name FROM account a JOIN person p ON p.id = a.person_id WHERE a.id = ANY($1::uuid[])
+SELECT a.id, a.person_id, p.name FROM account a JOIN person p ON p.id = a.person_id WHERE a.id = ANY({0})
 UNION ALL
 SELECT k.id, k.person_id, coalesce(p.name, k.name) FROM api_key k LEFT JOIN person p ON p.id = k.person_id
-WHERE k.id = ANY($1::uuid[])
-UNION ALL SELECT u.id, NULL, u.name FROM unit u WHERE u.id = ANY($1::uuid[])
-UNION ALL SELECT p.id, p.id, p.name FROM person p WHERE p.id = ANY($1::uuid[])
+WHERE k.id = ANY({0})
+UNION ALL SELECT u.id, NULL, u.name FROM unit u WHERE u.id = ANY({0})
+UNION ALL SELECT p.id, p.id, p.name FROM person p WHERE p.id = ANY({0})
+"""
+_ACTING: Final = ("id", "unit", "on_behalf")
+"""What an event says of who acted."""
+_PAGE: Final = ("(SELECT id FROM seen)", "(SELECT seq FROM start)", "$8::int", "$9::text[]")
+_ALL: Final = ("(SELECT id FROM seen)", "(SELECT seq FROM cycle)", f"{TOTAL_CAP + 1}", "$9::text[]")
+ITEM_HISTORY: Final = f"""{ACTOR_CTE},
+seen AS MATERIALIZED (SELECT i.id, {restricted_predicate("i", CTE_SEALED)} AS unmasked
+  FROM actor JOIN item i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}),
+cycle AS (SELECT CASE WHEN $6::int > 1 THEN coalesce((SELECT e.seq - 1 FROM event e
+    WHERE e.subject_id = $5::uuid AND e.type = '{REOPENED}' ORDER BY e.seq OFFSET greatest($6::int - 2, 0) LIMIT 1),
+  2147483647) ELSE 0 END AS seq),
+start AS (SELECT coalesce($7::int, cycle.seq) AS seq FROM cycle),
+page AS MATERIALIZED ({item_page_sql(*_PAGE)}),
+named AS MATERIALIZED (SELECT DISTINCT a.value::uuid AS id FROM page, json_each_text(page.actor) a
+  WHERE a.key IN ({", ".join(f"'{name}'" for name in _ACTING)}))
+SELECT {ACTOR_COLUMNS}, seen.id AS item_id, seen.unmasked, (SELECT json_agg(told ORDER BY seq) FROM page) AS told,
+  (SELECT json_object_agg(n.id, json_build_array(n.person_id, n.name))
+    FROM ({ACTORS.format("ARRAY(SELECT id FROM named)")}) n) AS names,
+  CASE WHEN $10::bool THEN ({item_count_sql(*_ALL)}) END AS total
+FROM actor LEFT JOIN seen ON true
+"""  # noqa: S608 - constants of this program
+"""Caller, scope, events and the names of who acted, all of one moment. $1..$4 the credential, $5 the item, $6 the first
+cycle, $7 the seq to go on from, $8 the limit, $9 the types, $10 whether to count.
 """
 
-Names = Mapping[UUID, Row]
+Names = Mapping[str, Sequence[Any]]
+"""Person and name by the id of an account, a key, a unit or a person."""
 
 
 class _Slice(NamedTuple):
@@ -44,16 +79,18 @@ class _Slice(NamedTuple):
     envelope: dict[str, Any]
 
 
-async def item_events(reading: ItemReading, query: schemas.EventQuery, cursor: Cursor) -> schemas.EventPage:
-    """Raises invalid_cursor."""
-    page = await _slice(reading, query, cursor, query.type, query.cycle_from)
+async def item_events(request: Request, item_id: str, query: schemas.EventQuery, cursor: Cursor) -> schemas.EventPage:
+    """401, then 404 for what is absent or out of scope, then 403. Raises invalid_cursor."""
+    page = await _slice(request, item_id, query, cursor, query.type, query.cycle_from)
     items = [schemas.Event.model_validate(_event(row, page.names, masked=page.masked)) for row in page.rows]
     return schemas.EventPage(items=items, **page.envelope)
 
 
-async def transitions(reading: ItemReading, query: schemas.TransitionQuery, cursor: Cursor) -> schemas.TransitionPage:
-    """Raises invalid_cursor."""
-    page = await _slice(reading, query, cursor, TRANSITIONS, query.cycle_from)
+async def transitions(
+    request: Request, item_id: str, query: schemas.TransitionQuery, cursor: Cursor
+) -> schemas.TransitionPage:
+    """As `item_events`."""
+    page = await _slice(request, item_id, query, cursor, TRANSITIONS, query.cycle_from)
     items = [_transition(row, page.names, masked=page.masked) for row in page.rows]
     return schemas.TransitionPage(items=items, **page.envelope)
 
@@ -74,34 +111,24 @@ async def feed(db: Database, actor: Actor, query: schemas.FeedQuery) -> schemas.
 
 
 async def _slice(
-    reading: ItemReading, query: PageQuery, cursor: Cursor, types: Sequence[str] | None, cycle: int
+    request: Request, item_id: str, query: PageQuery, cursor: Cursor, types: Sequence[str] | None, cycle: int
 ) -> _Slice:
-    mask = Mask(*restricted_read_sql(reading.actor, "i", FIRST_MASK_PARAMETER))
-    # One statement sees one moment by itself, and names are those of today; only more of them need a snapshot.
-    several = cycle > 1 or query.include == "total"
-    async with reading.db.snapshot() if several else nullcontext(reading.db) as reader:
-        start = await _start(reader, reading.item_id, cycle)
-        after = start if query.cursor is None else int(str(cursor.decode(query.cursor)[0]))
-        found = await read.item_events(reader, reading.item_id, after, query.limit + 1, types, mask=mask)
-        if found.unmasked is None:
-            raise Problem("not_found")
-        rows = found.rows
-        envelope: dict[str, Any] = {"next_cursor": None, "total": None, "total_relation": None}
-        if len(rows) > query.limit:
-            rows = rows[: query.limit]
-            envelope["next_cursor"] = cursor.encode([rows[-1].seq])
-        if query.include == "total":
-            counted = await read.item_events_total(reader, reading.item_id, start, TOTAL_CAP + 1, types)
-            envelope |= {"total": min(counted, TOTAL_CAP), "total_relation": relation(counted)}
-        return _Slice(rows, await _names(reader, rows), not found.unmasked, envelope)
-
-
-async def _start(reader: Reader, item_id: UUID, cycle: int) -> int:
-    """The seq before the first event of a cycle; far beyond the end where there is no such cycle."""
-    if cycle == 1:
-        return 0
-    began = await read.seq_of(reader, item_id, REOPENED, cycle - 1)
-    return 2**31 - 1 if began is None else began - 1
+    credential = credential_of(request)
+    after = None if query.cursor is None else int(str(cursor.decode(query.cursor)[0]))
+    asked = (parsed_id(item_id), cycle, after, query.limit + 1, types, query.include == "total")
+    row = await request.app.state.db.fetchrow(ITEM_HISTORY, *credential, *asked)
+    actor = actor_from_row(row, request.scope["rectify.language"])
+    if row["item_id"] is None:
+        raise Problem("not_found")
+    require(actor, Permission.EVENT_READ)
+    rows = [read.event_told(told) for told in row["told"] or ()]
+    envelope: dict[str, Any] = {"next_cursor": None, "total": None, "total_relation": None}
+    if len(rows) > query.limit:
+        rows = rows[: query.limit]
+        envelope["next_cursor"] = cursor.encode([rows[-1].seq])
+    if row["total"] is not None:
+        envelope |= {"total": min(row["total"], TOTAL_CAP), "total_relation": relation(row["total"])}
+    return _Slice(rows, row["names"] or {}, not row["unmasked"], envelope)
 
 
 def _scope(actor: Actor, *, configuration: bool) -> FeedScope:
@@ -113,25 +140,29 @@ def _scope(actor: Actor, *, configuration: bool) -> FeedScope:
 
 
 async def _names(reader: Reader, rows: Iterable[EventRow]) -> Names:
-    ids = {UUID(row.actor[name]) for row in rows for name in ("id", "unit", "on_behalf") if row.actor.get(name)}
-    return {row["id"]: row for row in await reader.fetch(ACTORS, list(ids))} if ids else {}
+    ids = {UUID(row.actor[name]) for row in rows for name in _ACTING if row.actor.get(name)}
+    if not ids:
+        return {}
+    found = await reader.fetch(ACTORS.format("$1::uuid[]"), list(ids))
+    return {str(row["id"]): (row["person_id"], row["name"]) for row in found}
+
+
+_NOBODY: Final = (None, None)
 
 
 def _actor(told: Mapping[str, Any], names: Names, *, masked: bool) -> dict[str, Any]:
-    ids = {name: None if told.get(name) is None else UUID(told[name]) for name in ("id", "unit", "on_behalf")}
-    if masked:
-        ids |= {"id": None, "on_behalf": None}
-    known = {name: names.get(key) if key else None for name, key in ids.items()}
-    who, unit, other = known["id"], known["unit"], known["on_behalf"]
+    hidden = {"id", "on_behalf"} if masked else ()
+    key, unit, principal = (None if name in hidden else told.get(name) for name in _ACTING)
+    person_id, name = names.get(key or "", _NOBODY)
     return {
-        "id": ids["id"],
+        "id": key,
         "kind": told["kind"],
-        "person_id": who["person_id"] if who else None,
-        "name": who["name"] if who else None,
-        "unit_id": ids["unit"],
-        "unit_name": unit["name"] if unit else None,
-        "on_behalf_of": ids["on_behalf"],
-        "on_behalf_of_name": other["name"] if other else None,
+        "person_id": person_id,
+        "name": name,
+        "unit_id": unit,
+        "unit_name": names.get(unit or "", _NOBODY)[1],
+        "on_behalf_of": principal,
+        "on_behalf_of_name": names.get(principal or "", _NOBODY)[1],
     }
 
 

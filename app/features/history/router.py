@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.access.actor import Actor
-from app.access.guarding import ItemReading, item_reading, permit
+from app.access.guarding import ItemId, ItemReading, checks_itself, item_reading, permit
 from app.access.permissions import Permission
 from app.core.http import Call, Reply, StrictRoute, call_of, respond
 from app.core.openapi import problem_responses
@@ -44,12 +44,14 @@ _BUNDLE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {NDJSON: {"s
     response_model=schemas.EventPage,
     responses=problem_responses("not_found", "invalid_cursor"),
 )
+@checks_itself(Permission.EVENT_READ)
 async def list_item_events(
-    request: Request, reading: ReadingItem, query: Annotated[schemas.EventQuery, Query()]
+    request: Request, item_id: ItemId, query: Annotated[schemas.EventQuery, Query()]
 ) -> Response:
     """Oldest first. For a restricted item, text and names are null for those who may not read it."""
-    page = await queries.item_events(reading, query, cursor_for(reading.call, request.app.state.cursor_key))
-    return respond(Reply(200, page, headers=page_links(reading.call, page.next_cursor)))
+    call = call_of(request)
+    page = await queries.item_events(request, item_id, query, cursor_for(call, request.app.state.cursor_key))
+    return respond(Reply(200, page, headers=page_links(call, page.next_cursor)))
 
 
 @router.get(
@@ -60,12 +62,14 @@ async def list_item_events(
     response_model=schemas.TransitionPage,
     responses=problem_responses("not_found", "invalid_cursor"),
 )
+@checks_itself(Permission.EVENT_READ)
 async def list_transitions(
-    request: Request, reading: ReadingItem, query: Annotated[schemas.TransitionQuery, Query()]
+    request: Request, item_id: ItemId, query: Annotated[schemas.TransitionQuery, Query()]
 ) -> Response:
     """The actions taken, oldest first: the same events, without those of measures, evidence and the like."""
-    page = await queries.transitions(reading, query, cursor_for(reading.call, request.app.state.cursor_key))
-    return respond(Reply(200, page, headers=page_links(reading.call, page.next_cursor)))
+    call = call_of(request)
+    page = await queries.transitions(request, item_id, query, cursor_for(call, request.app.state.cursor_key))
+    return respond(Reply(200, page, headers=page_links(call, page.next_cursor)))
 
 
 @router.get(

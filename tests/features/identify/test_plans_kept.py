@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from app.access.scope import Shape
+from app.features.history.queries import ITEM_HISTORY
 from app.features.identify.listing import Way, page_sql
 from app.lifecycle.view import ITEM_SQL
 from app.tables.item import FAR
@@ -39,6 +40,13 @@ async def _made(database: Clone, sql: str, arguments: tuple[Any, ...]) -> tuple[
 async def test_the_plan_of_an_item_is_kept(book: Book, book_database: Clone, caller: str) -> None:
     credential = (book.caller(caller).account_id, 1, None, book.today)
     assert await _made(book_database, ITEM_SQL, (*credential, book.rows[0]["id"])) == (5, 7)
+
+
+@pytest.mark.parametrize("caller", ["whole tree", "30 units", "one unit"])
+async def test_the_plan_of_a_history_is_kept(book: Book, book_database: Clone, caller: str) -> None:
+    credential = (book.caller(caller).account_id, 1, None, book.today)
+    asked = (book.rows[0]["id"], 1, None, PAGE, None, False)
+    assert await _made(book_database, ITEM_HISTORY, (*credential, *asked)) == (5, 7)
 
 
 @pytest.mark.parametrize("sort", ["due_on", "updated_at", "number"])
