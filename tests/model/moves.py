@@ -12,6 +12,7 @@ __all__ = ["MOVES"]
 Unmet = Callable[[Item, str, str], Iterator[str]]
 Then = Callable[[Item, str, str], None]
 WORK = "rectifying sustaining"
+PLAN = "assigned planning"
 
 
 def _act(name: str, states: str, by: str, then: Then | str, unmet: Unmet = r.nothing) -> None:
@@ -201,22 +202,22 @@ def _dismiss(item: Item, _: str, target: str) -> None:
     item.objections[target] = (item.objections[target][0], True)
 
 
-_child("measure", "assigned planning", "unit", _measure)
-_child("measure_removed", "assigned planning", "unit", _removed("measures"))
+_child("measure", PLAN, "unit", _measure)
+_child("measure_removed", PLAN, "unit", _removed("measures"))
 _child("measure_done", WORK, "unit", _status("done"))
 _child("measure_undone", WORK, "unit", _status("in_progress"))
-_child("criterion", "assigned planning", "unit", _criterion)
+_child("criterion", PLAN, "unit", _criterion)
 _child(
     "criterion_removed",
-    "assigned planning",
+    PLAN,
     "unit",
     _removed("criteria"),
     r.bare,
 )
-_child("evidence", WORK, "unit integration", _evidence)
+_child("evidence", f"{PLAN} {WORK}", "unit integration", _evidence, r.shown_in_time)
 _child(
     "evidence_removed",
-    WORK,
+    f"{PLAN} {WORK}",
     "unit integration",
     _removed("evidence"),
     r.uncited,

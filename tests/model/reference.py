@@ -198,7 +198,7 @@ def not_own_plan(item: Item, who: str, _: str) -> Iterator[str]:
 
 
 def worked(item: Item, who: str, target: str) -> Iterator[str]:
-    yield from planned(item, who, target)
+    yield from shown_in_time(item, who, target)
     if any(status != "done" for status, _ in item.measures.values()):
         yield "open measures"
     shown = {criterion for criterion, _ in item.evidence.values()}
@@ -278,7 +278,14 @@ def bare(item: Item, _: str, target: str) -> Iterator[str]:
         yield "not_deletable"
 
 
-def uncited(item: Item, _: str, target: str) -> Iterator[str]:
+def shown_in_time(item: Item, who: str, _: str) -> Iterator[str]:
+    """While criteria are still being written only those who write them show evidence for them."""
+    if item.state in {"assigned", "planning"} and "unit" not in parts(item, who):
+        yield "frozen"
+
+
+def uncited(item: Item, who: str, target: str) -> Iterator[str]:
+    yield from shown_in_time(item, who, target)
     if item.evidence[target][1]:
         yield "frozen"
 
