@@ -9,7 +9,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from fastapi import FastAPI
 
+from app.core import clock
+from app.features.statistics.queries import Asked, counting
+from app.features.statistics.schemas import CountedOver
+from app.features.statistics.sums import Part
+from app.features.statistics.viewpoint import Viewpoint
 from app.metrics.definitions import BY_CODE
 from app.metrics.grouping import GROUPINGS, By
 from app.metrics.statement import Domain, bind, cells_sql
@@ -70,3 +76,24 @@ async def test_what_is_asked_of_an_item_twice_is_looked_up_once(
     found = await plan_of(database, metric)
     counted = {table: [node for node in found if node.get("Relation Name") == table] for table in looks}
     assert {table: len(nodes_) for table, nodes_ in counted.items()} == looks
+
+
+@pytest.mark.parametrize(
+    ("metrics", "by", "sorting"),
+    [
+        (("return_rate",), (), "on"),
+        (("return_rate",), (By.UNIT,), "off"),
+        (("return_rate", "closure_rate_shared"), (By.UNIT,), "on"),
+    ],
+)
+async def test_groups_are_hashed_where_no_shares_are_merged(
+    fresh_app: FastAPI, metrics: tuple[str, ...], by: tuple[By, ...], sorting: str
+) -> None:
+    """Of what follows in the transaction the last pass decides, and none of it outlasts the transaction."""
+    domain = Domain((), whole_tree=True, past=False)
+    view = Viewpoint(domain, {}, {}, CountedOver(whole_tree=True, unit_ids=[]), None)
+    count = counting(view, Asked(tuple(BY_CODE[metric] for metric in metrics), by, None))
+    async with fresh_app.state.db.snapshot() as reader:
+        await count(reader, Part(domain, clock.now(), clock.today()))
+        assert await reader.fetchval("SHOW enable_sort") == sorting
+    assert await fresh_app.state.db.fetchval("SHOW enable_sort") == "on"
