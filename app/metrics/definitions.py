@@ -53,8 +53,9 @@ class Part(LabelledEnum):
 class Counting:
     """A set of items; where its grain is not the item, `value` is how much each of them counts.
 
-    `column` is the same value as a column of the metric's join. Values are added up; with a `rank` the figure is instead the
-    smallest of them that so many tenths of the items do not exceed, and items count whatever their value.
+    `column` is the same value, or where there is none the same set, as a column of the metric's join. Values are added up;
+    with a `rank` the figure is instead the smallest of them that so many tenths of the items do not exceed, and items count
+    whatever their value.
     """
 
     of: Condition
@@ -109,12 +110,16 @@ def _count(code: str, zh: str, en: str, formula: tuple[str, str], of: Condition,
 
 def _share(  # noqa: PLR0913, PLR0917 - one row of a table, read by its columns
     code: str, zh: str, en: str, formula: tuple[str, str], part: Condition, whole: Condition, basis: Basis = _I,
-    grain: Grain = Grain.PROBLEM,
+    grain: Grain = Grain.PROBLEM, *, once: bool = False,
 ) -> Metric:  # fmt: skip
-    """The numerator is always a part of the denominator; the part is tested first, because fewer pass it."""
-    return Metric(
-        code, Text(zh, en), Text(*formula), Counting(both(part, whole)), Counting(whole), grain=grain, basis=basis
-    )
+    """The numerator is always a part of the denominator; the part is tested first, because fewer pass it.
+
+    `once` is for a whole that is looked up item by item: both are then found by one join.
+    """
+    join = sets.once(code, part, whole) if once else None
+    parts, wholes = (f"{code}.part", f"{code}.whole") if once else (None, None)
+    return Metric(code, Text(zh, en), Text(*formula), Counting(both(part, whole), column=parts),
+                  Counting(whole, column=wholes), grain, basis, join=join)  # fmt: skip
 
 
 def _days(code: str, zh: str, en: str, formula: tuple[str, str], rank: int | None = None) -> Metric:
@@ -187,7 +192,7 @@ METRICS: Final[tuple[Metric, ...]] = (
            Counting(_s.due_base, _s.measures_done), Counting(_s.due_base, _s.measures_total), Grain.MEASURE),
     _share("first_pass_rate", "一次验收通过率", "Passed at the first report",
            ("首次销号申请通过 ÷ 首次销号申请已有结论", "first completion report accepted ÷ first completion report judged"),
-           _s.first_accepted, both(_s.due_base, _s.first_judged)),
+           _s.first_accepted, both(_s.due_base, _s.first_judged), once=True),
     Metric("return_rate", Text("退回率", "Returned reports"),
            Text("被退回的销号申请 ÷ 销号申请（撤回的不算退回）",
                 "completion reports returned ÷ completion reports; a withdrawn one is not returned"),
@@ -219,12 +224,12 @@ METRICS: Final[tuple[Metric, ...]] = (
     _share("closure_rate_period", "期间销号率", "Closure rate of a period",
            ("期间内销号 ÷（期初在账 + 期间新立账 + 期间重新立账）",
             "closed in the period ÷ open when it began, registered or reopened in it"),
-           _s.closed_within, _s.carried, _P),
+           _s.closed_within, _s.carried, _P, once=True),
     Metric("closure_rate_year", Text("期间销号率（年初口径）", "Closure rate of a period, on the year's stock"),
            Text("期间销号次数 ÷（年初在账 + 年初至期末新立账）",
                 "closings in the period ÷ open at the start of its year and registered since"),
-           Counting(both(_s.due_base, _s.closed_within), _s.closings_within), Counting(_s.carried_since_new_year),
-           Grain.CLOSING, _P),
+           Counting(_s.due_base, _s.closings_within, "closings.times"), Counting(_s.carried_since_new_year),
+           Grain.CLOSING, _P, join=_s.closings),
     _share("on_time_rate_orig", "按期完成率（原时限）", "On time, by the original deadline",
            ("原时限在期间内且按原时限完成 ÷ 原时限在期间内", "completed by it ÷ original deadline in the period"),
            _s.in_time_originally, _s.due_originally, _P),
@@ -234,11 +239,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     _share("rebound_rate", "反弹率（首次销号）", "Rebound after a first closing",
            ("期间首次销号、十二个月内重新立账 ÷ 期间首次销号",
             "first closed in the period and reopened within twelve months ÷ first closed in the period"),
-           _s.first_rebounds, both(_s.due_base, _s.first_cohort), _P),
+           _s.first_rebounds, both(_s.due_base, _s.first_cohort), _P, once=True),
     _share("rebound_rate_again", "反弹率（再次销号）", "Rebound after a later closing",
            ("期间再次销号、十二个月内又重新立账 ÷ 期间再次销号",
             "closed again in the period and reopened within twelve months ÷ closed again in the period"),
-           _s.later_rebounds, both(_s.due_base, _s.later_cohort), _P),
+           _s.later_rebounds, both(_s.due_base, _s.later_cohort), _P, once=True),
     _days("avg_days", "平均办理天数", "Days taken, mean",
           ("期间完成的事项自签收（重新立账的自重新立账）至申请销号的自然日之和 ÷ 件数，不扣除暂停",
            "calendar days from acknowledgement, or reopening, to completion report ÷ items completed; suspensions count")),

@@ -61,6 +61,17 @@ def both(*conditions: Condition) -> Condition:
     return lambda t: " AND ".join(f"({condition(t)})" for condition in conditions)
 
 
+def once(name: str, part: Condition, whole: Condition) -> Condition:
+    """A join that finds once an item whether it is of the whole, and only if it is, whether it is of the part.
+
+    The offsets keep what is looked up for that from being copied to each place it is asked in.
+    """
+    return lambda t: (
+        f"CROSS JOIN LATERAL (SELECT w.whole, w.whole AND ({part(t)}) AS part FROM (SELECT {whole(t)} AS whole OFFSET 0) w"
+        f" OFFSET 0) {name}"
+    )
+
+
 def one_of(states: Iterable[State]) -> Condition:
     listed = ",".join(f"'{state}'" for state in sorted(states))
     return lambda _: f"i.state IN ({listed})"
@@ -234,6 +245,11 @@ def later_rebounds(t: Terms) -> str:
     return _earlier_closing(t, f"c.cycle > 1 AND {_came_back()}")
 
 
+def closings(t: Terms) -> str:
+    """As `ballots`."""
+    return f"CROSS JOIN LATERAL (SELECT {closings_within(t)} AS times OFFSET 0) closings"
+
+
 def measures_total(_: Terms) -> str:
     return "i.measures_total"
 
@@ -277,9 +293,10 @@ _FEW = f"(i.submission_no > 1 OR (i.submission_no = 1 AND i.cycle = 1 AND {_NOT_
 
 def returns(_: Terms) -> str:
     """Judged, and followed by another report in the same cycle or by work that goes on."""
+    # Of an item in its first cycle nothing has to be looked up for that: all its reports are of one cycle.
     followed = (
-        "EXISTS (SELECT FROM submission n WHERE n.item_id = s.item_id AND n.submission_no = s.submission_no + 1"
-        " AND n.submission_no <= i.submission_no AND n.cycle = s.cycle)"
+        "(s.submission_no < i.submission_no AND (i.cycle = 1 OR EXISTS (SELECT FROM submission n"
+        " WHERE n.item_id = s.item_id AND n.submission_no = s.submission_no + 1 AND n.cycle = s.cycle)))"
     )
     back = f"(s.submission_no = i.submission_no AND s.cycle = i.cycle AND {_NOT_CLOSE_OUT})"
     found = (

@@ -126,10 +126,11 @@ def columns(metrics: tuple[Metric, ...]) -> tuple[tuple[str, str], ...]:
             counting, name = metric.counting(part), f"{part[0]}{place}"
             if counting is None:
                 continue
-            condition = counting.condition(TERMS)
-            if counting.value is not None:
+            of = counting.of(TERMS)
+            if counting.value is None:
+                condition = counting.column or of
+            else:
                 value = counting.column or counting.value(TERMS)
-                of = counting.of(TERMS)
                 found.append((name, f"coalesce(sum({value}) FILTER (WHERE {of}), 0)::bigint"))
                 name, condition = f"{name}_items", f"({of}) AND {value} {counting.enough}"
             found.append((name, f"count(*) FILTER (WHERE {condition})"))

@@ -22,7 +22,7 @@ class GateResult(SQLModel, table=True):
         one_of("gate", GATES),
         one_of("part", ("whole", "accountability")),
         one_of("result", ("passed", "failed", "waived", "not_evaluable", "reopened")),
-        Index("ix_gate_result_item_id", "item_id", "submission_no", "gate", "id"),
+        Index("ix_gate_result_item_id", "item_id", "submission_no", "gate", "id", postgresql_include=["changed_seq"]),
         Index(
             "ix_gate_result_people",
             "item_id",
@@ -64,7 +64,12 @@ class Survey(SQLModel, table=True):
         recorded("survey"),
         within_item("scan_id", "evidence"),
         one_of("kind", ("ballot_paper", "return_visit")),
-        Index("ix_survey_item_id", "item_id", "submission_no"),
+        Index(
+            "ix_survey_item_id",
+            "item_id",
+            "submission_no",
+            postgresql_include=["changed_seq", "cycle", "satisfied", "basically_satisfied", "dissatisfied"],
+        ),
     )
     item_id: UUID = ref("item.id", primary=True)
     id: UUID = key()

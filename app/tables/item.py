@@ -61,7 +61,7 @@ COUNTED = [
     "due_sort", "original_due_on", "blue_from", "yellow_from", "red_from", "measures_total", "measures_done", "submission_no",
     "completed_at", "closed_at", "updated_at", "acknowledged_at", "cycle_started_at",
 ]  # fmt: skip
-"""What figures look at: they are counted from the index alone, a seventh of the table's size."""
+"""What figures look at: they are counted from the index alone, a sixth of the table's size."""
 
 CONCERNED = """reach_bits(cooperating_unit_ids || ARRAY[lead_unit_id, responsible_unit_id, source_unit_id, finder_unit_id],
   accountable_leader_ids || ARRAY[ledger_id, finder_person_id, responsible_person_id, liaison_id])"""
@@ -109,7 +109,10 @@ class Item(SQLModel, table=True):
         Index("ix_item_document_no", "source_document_no", postgresql_where="source_document_no IS NOT NULL"),
         Index("ix_item_finder_unit", "finder_unit_id", postgresql_include=["id"]),
         Index(
-            "ix_item_counted", "registered_at", postgresql_include=COUNTED, postgresql_where="registered_at IS NOT NULL"
+            "ix_item_counted",
+            "registered_at",
+            postgresql_include=[*COUNTED, "accountable_leader_ids"],
+            postgresql_where="registered_at IS NOT NULL",
         ),
         Index(
             "ix_item_restricted",

@@ -161,7 +161,10 @@ class Submission(SQLModel, table=True):
     """A completion report: what gates, chain and decision are bound to."""
 
     __tablename__ = "submission"
-    __table_args__ = (recorded("submission"), UniqueConstraint("item_id", "submission_no"))
+    __table_args__ = (
+        recorded("submission"),
+        UniqueConstraint("item_id", "submission_no", postgresql_include=["cycle"]),
+    )
     item_id: UUID = ref("item.id", primary=True)
     id: UUID = key()
     submission_no: int = integer()
