@@ -27,6 +27,7 @@ def main() -> None:
     import asyncpg
 
     from app.core.errors import Problem
+    from app.core.outgoing import WrongHostError
     from app.core.postgres_host import EmbeddedError
     from app.core.serving import PortTakenError
 
@@ -47,6 +48,8 @@ def main() -> None:
         if error.filename is None:
             _refuse("数据库无法连接 the database cannot be reached", str(error))
         _refuse("文件或目录不可用 a file or directory cannot be used", f"{error.filename}: {error.strerror}")
+    except WrongHostError as error:
+        _refuse("配置有误 wrong setting", f"RECTIFY_WEBHOOK_HOSTS: {error}")
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
         _refuse("配置有误 wrong setting", wrong)
