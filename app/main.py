@@ -35,6 +35,7 @@ from app.core.telemetry import Telemetry
 from app.examples import WORDS
 from app.features.statistics.fresh import Fresh
 from app.features.webhooks.commands import Service as Webhooks
+from app.features.webhooks.described import CALLS
 from app.lifecycle.transitions import RULES, TABLE, rules_table
 from app.settings import Settings
 from app.trail.keys import hold
@@ -99,6 +100,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours is app/core/telemetry.py
         lifespan=_lifespan,
+        webhooks=CALLS,
     )
     app.state.settings = settings
     app.state.works = works

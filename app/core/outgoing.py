@@ -170,14 +170,15 @@ class Allowed:
 
     def judge(self, url: Url, addresses: list[Address]) -> None:
         """Raises RefusedError unless each of the host's addresses may be called."""
+        fitting = [entry for entry in self.entries if entry.covers_port(url)]
+        named = url.address is None and any(entry.covers_name(url.host) for entry in fitting)
+        covered = addresses and all(any(entry.covers_address(one) for entry in fitting) for one in addresses)
+        if not named and not covered:
+            raise RefusedError("host_not_allowed")
         if not addresses:
             raise RefusedError("host_unresolvable")
         if any(forbidden(address) for address in addresses):
             raise RefusedError("address_forbidden")
-        fitting = [entry for entry in self.entries if entry.covers_port(url)]
-        named = url.address is None and any(entry.covers_name(url.host) for entry in fitting)
-        if not named and not all(any(entry.covers_address(one) for entry in fitting) for one in addresses):
-            raise RefusedError("host_not_allowed")
 
 
 def _entry(text: str) -> _Entry:

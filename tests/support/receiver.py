@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import json
 import socket
+import ssl
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -113,10 +114,10 @@ def own_address() -> str:
 
 
 @asynccontextmanager
-async def receiving(address: str | None = None) -> AsyncIterator[Receiver]:
+async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     """A receiver for as long as the block lasts."""
-    receiver = Receiver(address or own_address(), 0)
-    server = await asyncio.start_server(receiver.serve, receiver.address, 0)
+    receiver = Receiver(own_address(), 0)
+    server = await asyncio.start_server(receiver.serve, receiver.address, 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

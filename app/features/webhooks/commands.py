@@ -18,7 +18,7 @@ from app.core.outgoing import Outgoing, Reason, RefusedError
 from app.features.webhooks import queries, schemas, signing
 from app.features.webhooks.messages import of_event
 from app.features.webhooks.numbers import numbers_of
-from app.features.webhooks.rules import Outcome
+from app.features.webhooks.rules import DeliveryOutcome
 from app.tables.webhook import WebhookEndpoint, WebhookHeld
 from app.trail import read
 from app.trail.envelope import Entry
@@ -29,8 +29,8 @@ from app.trail.watch import LAST_POSITION
 KIND: Final = "webhook_endpoint"
 LOCK: Final = "SELECT * FROM webhook_endpoint WHERE id = $1 FOR UPDATE"
 CHANGE: Final = """
-UPDATE webhook_endpoint SET url = $2, description = $3, event_types = $4, state = $5, ping_id = $6, due_at = $7,
-  state_reason = CASE WHEN state = $5 THEN state_reason END, updated_at = $7, version = version + 1 WHERE id = $1
+UPDATE webhook_endpoint SET url = $2, description = $3, event_types = $4, state = $5::varchar, ping_id = $6, due_at = $7,
+  state_reason = CASE WHEN state = $5::varchar THEN state_reason END, updated_at = $7, version = version + 1 WHERE id = $1
 """
 ROTATE: Final = """
 UPDATE webhook_endpoint SET secret_generation = secret_generation + 1, previous_key = secret_key, secret_key = $2,
@@ -44,7 +44,7 @@ WHERE id = $1
 READ_AGAIN: Final = "DELETE FROM webhook_held WHERE endpoint_id = $1 AND position > $2"
 TOUCH: Final = "UPDATE webhook_endpoint SET due_at = $2, updated_at = $2, version = version + 1 WHERE id = $1"
 SET_ASIDE: Final = f"""
-SELECT first_position FROM webhook_attempt WHERE endpoint_id = $1 AND event_id = $2 AND outcome = '{Outcome.SET_ASIDE}'
+SELECT first_position FROM webhook_attempt WHERE endpoint_id = $1 AND event_id = $2 AND outcome = '{DeliveryOutcome.SET_ASIDE}'
 ORDER BY id DESC LIMIT 1
 """  # noqa: S608 - a constant
 STILL_HELD: Final = "SELECT EXISTS (SELECT FROM webhook_held WHERE endpoint_id = $1 AND position = $2)"

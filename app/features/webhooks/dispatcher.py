@@ -28,7 +28,7 @@ from app.core.outgoing import Answer, Line, Outgoing, RefusedError
 from app.features.webhooks import messages, signing, standing
 from app.features.webhooks.lanes import Parcel, Round
 from app.features.webhooks.numbers import numbers_of
-from app.features.webhooks.rules import OVERLAP, Outcome, outcome, wanted
+from app.features.webhooks.rules import OVERLAP, DeliveryOutcome, outcome, wanted
 from app.features.webhooks.standing import Standing
 from app.trail import read
 from app.trail.keys import SENDING, Keys, found, hold
@@ -182,10 +182,10 @@ class Courier:
         began = time.monotonic()
         answer = await self._send(row["ping_id"], body)
         took = time.monotonic() - began
-        if outcome(answer) is Outcome.DELIVERED:
+        if outcome(answer) is DeliveryOutcome.DELIVERED:
             await self.standing.pinged(took)
             return True
-        if outcome(answer) is Outcome.GONE:
+        if outcome(answer) is DeliveryOutcome.GONE:
             await self.standing.gone(took)
         else:
             await self.standing.away(answer, random.random(), took)  # noqa: S311 - spreads retries
@@ -194,7 +194,7 @@ class Courier:
     async def carry(self, due: Round) -> None:
         """Sends what can be sent at once, and what follows it, until all is answered or the receiver is away."""
         began = time.monotonic()
-        lanes = 1 if self.standing.row["failures"] else LANES
+        lanes = 1 if self.standing.failures else LANES
         calls: set[asyncio.Task[tuple[Parcel, Answer, float]]] = set()
         try:
             while True:
@@ -220,7 +220,7 @@ class Courier:
         return parcel, answer, time.monotonic() - began
 
     async def _send(self, message_id: UUID, body: bytes) -> Answer:
-        signed = signing.headers(self.secrets, message_id, clock.now(), body)
+        signed = signing.headers(self.secrets, str(message_id), clock.now(), body)
         return await self.line.post(
             body, {**signed, "Content-Type": messages.CONTENT_TYPE, "User-Agent": "rectification-ledger"}
         )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from app.features.webhooks.rules import Outcome, after_refusal
+from app.features.webhooks.rules import DeliveryOutcome, after_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class _Lane:
     moving: bool = False
     blocked: bool = False
 
+    def look(self, now: datetime) -> None:
+        """Blocked while its first event is to be tried again later."""
+        due = self.parcels[0].due_at if self.parcels else None
+        self.blocked = due is not None and due > now
+
 
 class Round:
     """One pass over what is due. `fresh` are events after the cursor up to `reach` that are not settled, in order."""
@@ -62,8 +67,7 @@ class Round:
         for parcel in held:
             self._lanes.setdefault(parcel.subject_id, _Lane()).parcels.append(parcel)
         for lane in self._lanes.values():
-            first = lane.parcels[0].due_at
-            lane.blocked = first is not None and first > now
+            lane.look(now)
         for parcel in fresh:
             self._lanes.setdefault(parcel.subject_id, _Lane()).parcels.append(parcel)
         self._order = deque(self._lanes.values())
@@ -80,25 +84,26 @@ class Round:
             self._order.rotate(-1)
         return None
 
-    def answered(self, parcel: Parcel, outcome: Outcome) -> Outcome:
+    def answered(self, parcel: Parcel, outcome: DeliveryOutcome) -> DeliveryOutcome:
         """Notes what became of an event that was taken; a refusal too many is told as `set_aside`."""
         lane = self._lanes[parcel.subject_id]
         lane.moving = False
-        if outcome in {Outcome.AWAY, Outcome.GONE}:
+        if outcome in {DeliveryOutcome.AWAY, DeliveryOutcome.GONE}:
             self.over = True
             return outcome
-        wait = after_refusal(parcel.attempts + 1) if outcome is Outcome.REFUSED else None
+        wait = after_refusal(parcel.attempts + 1) if outcome is DeliveryOutcome.REFUSED else None
         if wait is not None:
             due = self._now + timedelta(seconds=wait)
             lane.parcels[0] = replace(parcel, attempts=parcel.attempts + 1, due_at=due)
-            lane.blocked = True
+            lane.look(self._now)
             return outcome
         lane.parcels.popleft()
+        lane.look(self._now)
         if parcel.held:
             self._drop.append(parcel.position)
         else:
             self._settled.add(parcel.position)
-        return Outcome.SET_ASIDE if outcome is Outcome.REFUSED else outcome
+        return DeliveryOutcome.SET_ASIDE if outcome is DeliveryOutcome.REFUSED else outcome
 
     def forget(self, positions: Iterable[int]) -> None:
         """What is held and no longer for this owner."""

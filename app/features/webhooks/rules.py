@@ -26,7 +26,7 @@ _BUSY: Final = frozenset({408, 425, 429})
 _GONE: Final = 410
 
 
-class Outcome(LabelledEnum):
+class DeliveryOutcome(LabelledEnum):
     """What became of an attempt."""
 
     DELIVERED = "delivered", "已送达", "Delivered"
@@ -36,13 +36,13 @@ class Outcome(LabelledEnum):
     GONE = "gone", "接收方已停用", "The receiver wants no more"
 
 
-def outcome(answer: Answer) -> Outcome:
+def outcome(answer: Answer) -> DeliveryOutcome:
     """Of one call. A receiver that is away loses nothing; one that refuses an event must not hold up all others."""
     status = answer.status
     if status == _GONE:
-        return Outcome.GONE
+        return DeliveryOutcome.GONE
     kind = 0 if status is None or status in _BUSY else status // 100
-    return {2: Outcome.DELIVERED, 4: Outcome.REFUSED}.get(kind, Outcome.AWAY)
+    return {2: DeliveryOutcome.DELIVERED, 4: DeliveryOutcome.REFUSED}.get(kind, DeliveryOutcome.AWAY)
 
 
 def pause(failures: int, retry_after: float | None, chance: float) -> float:

@@ -15,7 +15,7 @@ from app.core.models import Api, Out
 from app.core.outgoing import LONGEST_URL
 from app.core.paging import PageOf, PageQuery
 from app.core.patching import Patch
-from app.features.webhooks.rules import Outcome, known
+from app.features.webhooks.rules import DeliveryOutcome, known
 
 LAST_POSITION: Final = 2**53 - 1
 _UNKNOWN: Final = Text("没有这样的事件类型", "No event is of such a type")
@@ -146,7 +146,7 @@ class Delivery(Out):
 
     id: UUID
     at: Instant
-    outcome: Outcome
+    outcome: DeliveryOutcome
     events: int
     first_position: int | None
     last_position: int | None
@@ -164,4 +164,4 @@ class DeliveryPage(PageOf[Delivery]):
 class DeliveryQuery(PageQuery):
     """Which attempts to list."""
 
-    outcome: Annotated[Outcome | None, Field(description="结果 · What became of it")] = None
+    outcome: Annotated[DeliveryOutcome | None, Field(description="结果 · What became of it")] = None

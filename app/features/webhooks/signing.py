@@ -27,13 +27,13 @@ def shown(secret: bytes) -> str:
     return PREFIX + b64encode(secret).decode()
 
 
-def headers(secrets: Sequence[bytes], message_id: UUID, at: datetime, body: bytes) -> dict[str, str]:
+def headers(secrets: Sequence[bytes], message_id: str, at: datetime, body: bytes) -> dict[str, str]:
     """`at` is the time of this attempt; one signature for each secret in force."""
     stamp = str(int(at.timestamp()))
     signed = f"{message_id}.{stamp}.".encode() + body
     signatures = (b64encode(hmac.digest(secret, signed, sha256)).decode() for secret in secrets)
     return {
-        "webhook-id": str(message_id),
+        "webhook-id": message_id,
         "webhook-timestamp": stamp,
         "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
     }

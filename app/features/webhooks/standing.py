@@ -15,7 +15,7 @@ from app.core.ids import uuid7
 from app.core.outgoing import Answer
 from app.features.webhooks.commands import KIND
 from app.features.webhooks.lanes import Parcel, Progress
-from app.features.webhooks.rules import KEPT, Outcome, pause
+from app.features.webhooks.rules import KEPT, DeliveryOutcome, pause
 from app.features.webhooks.schemas import DisabledReason
 from app.tables.webhook import WebhookAttempt
 from app.trail.envelope import Entry
@@ -41,7 +41,7 @@ SELECT * FROM webhook_held WHERE endpoint_id = $1 AND subject_id = ANY($2::uuid[
 # A change of the endpoint, or a replay, has another version: what was found out before it is worth nothing then.
 PROGRESS: Final = """
 UPDATE webhook_endpoint SET cursor = $3, ahead = $4, due_at = $5, failures = $6, failing_since = $7, last_error = $8,
-  delivered_at = $9 WHERE id = $1 AND version = $2
+  delivered_at = coalesce($9, delivered_at) WHERE id = $1 AND version = $2
 """
 PINGED: Final = """
 UPDATE webhook_endpoint SET ping_id = NULL, failures = 0, failing_since = NULL, last_error = NULL, delivered_at = $3
@@ -102,9 +102,9 @@ class Noted:
     """What a round came to: all that was taken as one, and every call that was not."""
 
     delivered: list[Parcel] = field(default_factory=list)
-    others: list[tuple[Outcome, Parcel, Answer, float]] = field(default_factory=list)
+    others: list[tuple[DeliveryOutcome, Parcel, Answer, float]] = field(default_factory=list)
 
-    def first(self, outcome: Outcome) -> Answer | None:
+    def first(self, outcome: DeliveryOutcome) -> Answer | None:
         return next((answer for found, _, answer, _ in self.others if found is outcome), None)
 
 
@@ -117,10 +117,17 @@ class Standing:
     row: Row
     noted: Noted = field(default_factory=Noted)
     took: float = 0.0
+    failures: int = field(init=False)
+    failing_since: datetime | None = field(init=False)
+    last_error: str | None = field(init=False)
 
-    def note(self, parcel: Parcel, outcome: Outcome, answer: Answer, took: float) -> None:
+    def __post_init__(self) -> None:
+        self.failures, self.failing_since = self.row["failures"], self.row["failing_since"]
+        self.last_error = self.row["last_error"]
+
+    def note(self, parcel: Parcel, outcome: DeliveryOutcome, answer: Answer, took: float) -> None:
         """`took` is in seconds."""
-        if outcome is Outcome.DELIVERED:
+        if outcome is DeliveryOutcome.DELIVERED:
             self.noted.delivered.append(parcel)
             self.took = max(self.took, took)
         else:
@@ -129,13 +136,13 @@ class Standing:
     async def put_off(self, error: str, seconds: float) -> None:
         """Nothing was tried."""
         now = clock.now()
-        values = self._values(now + timedelta(seconds=seconds), self.row["failures"], self.row["failing_since"], error)
+        values = self._values(now + timedelta(seconds=seconds), self.failures, self.failing_since, error)
         await self._write(lambda tx: self._progress(tx, self.row["cursor"], self.row["ahead"], values))
 
     async def away(self, answer: Answer, chance: float, took: float = 0.0) -> None:
         """Nothing could be sent at all: the address is not to be called, or the ping was not taken."""
         values = self._failed(answer, chance)
-        attempt = self._attempt(Outcome.AWAY, answer, took, event_id=self.row["ping_id"])
+        attempt = self._attempt(DeliveryOutcome.AWAY, answer, took, event_id=self.row["ping_id"])
 
         async def work(tx: Tx) -> None:
             if await self._progress(tx, self.row["cursor"], self.row["ahead"], values):
@@ -145,17 +152,18 @@ class Standing:
 
     async def pinged(self, took: float) -> None:
         """The receiver is there; events may follow."""
-        attempt = self._attempt(Outcome.DELIVERED, Answer(None), took, event_id=self.row["ping_id"])
+        attempt = self._attempt(DeliveryOutcome.DELIVERED, Answer(None), took, event_id=self.row["ping_id"])
 
         async def work(tx: Tx) -> None:
             if await tx.execute(PINGED, self.row["id"], self.row["version"], clock.now()):
                 await tx.insert(WebhookAttempt, [attempt])
 
         await self._write(work)
+        self.failures, self.failing_since, self.last_error = 0, None, None
 
     async def gone(self, took: float) -> None:
         """The ping was answered 410."""
-        attempt = self._attempt(Outcome.GONE, Answer(410), took, event_id=self.row["ping_id"])
+        attempt = self._attempt(DeliveryOutcome.GONE, Answer(410), took, event_id=self.row["ping_id"])
 
         async def work(tx: Tx) -> None:
             await self._disable(tx)
@@ -165,7 +173,7 @@ class Standing:
 
     async def save(self, progress: Progress, chance: float) -> None:
         """Cursor, what is held and what is told of the round, all at once."""
-        away, gone = self.noted.first(Outcome.AWAY), self.noted.first(Outcome.GONE)
+        away, gone = self.noted.first(DeliveryOutcome.AWAY), self.noted.first(DeliveryOutcome.GONE)
         values = self._went_on() if away is None else self._failed(away, chance)
 
         async def work(tx: Tx) -> None:
@@ -201,38 +209,37 @@ class Standing:
     def _values(
         self, due_at: datetime, failures: int, failing_since: datetime | None, error: str | None
     ) -> tuple[Any, ...]:
-        delivered_at = clock.now() if self.noted.delivered else self.row["delivered_at"]
+        delivered_at = clock.now() if self.noted.delivered else None
         return due_at, failures, failing_since, error, delivered_at
 
     def _failed(self, answer: Answer, chance: float) -> tuple[Any, ...]:
-        now, failures = clock.now(), self.row["failures"] + 1
+        now, failures = clock.now(), self.failures + 1
         wait = timedelta(seconds=pause(failures, answer.retry_after, chance))
-        return self._values(now + wait, failures, self.row["failing_since"] or now, _code(answer))
+        return self._values(now + wait, failures, self.failing_since or now, _code(answer))
 
     def _went_on(self) -> tuple[Any, ...]:
         """Whoever answers is there, whatever the answer; where nothing was asked, nothing is known anew."""
         if not self.noted.delivered and not self.noted.others:
-            told = self.row["failures"], self.row["failing_since"], self.row["last_error"]
-            return self._values(clock.now(), *told)
-        refused = self.noted.first(Outcome.SET_ASIDE) or self.noted.first(Outcome.REFUSED)
+            return self._values(clock.now(), self.failures, self.failing_since, self.last_error)
+        refused = self.noted.first(DeliveryOutcome.SET_ASIDE) or self.noted.first(DeliveryOutcome.REFUSED)
         return self._values(clock.now(), 0, None, None if refused is None else _code(refused))
 
     def _attempts(self) -> list[dict[str, Any]]:
         """One row for all that was taken and one for an absence, however many calls noticed it."""
         rows = []
         if taken := [parcel.position for parcel in self.noted.delivered]:
-            row = self._attempt(Outcome.DELIVERED, Answer(None), self.took)
+            row = self._attempt(DeliveryOutcome.DELIVERED, Answer(None), self.took)
             rows.append(row | {"events": len(taken), "first_position": min(taken), "last_position": max(taken)})
-        absent = [one for one in self.noted.others if one[0] is Outcome.AWAY]
+        absent = [one for one in self.noted.others if one[0] is DeliveryOutcome.AWAY]
         for outcome, parcel, answer, took in [*absent[:1], *(one for one in self.noted.others if one not in absent)]:
             row = self._attempt(outcome, answer, took, event_id=parcel.event_id)
             place = {"first_position": parcel.position, "last_position": parcel.position}
-            tried = {} if outcome is Outcome.AWAY else {"attempt": parcel.attempts + 1}
+            tried = {} if outcome is DeliveryOutcome.AWAY else {"attempt": parcel.attempts + 1}
             rows.append(row | place | tried)
         return rows
 
     def _attempt(
-        self, outcome: Outcome, answer: Answer, took: float, *, event_id: UUID | None = None
+        self, outcome: DeliveryOutcome, answer: Answer, took: float, *, event_id: UUID | None = None
     ) -> dict[str, Any]:
         return {
             "id": uuid7(),
@@ -243,9 +250,9 @@ class Standing:
             "first_position": None,
             "last_position": None,
             "event_id": event_id,
-            "attempt": self.row["failures"] + 1,
+            "attempt": self.failures + 1,
             "http_status": answer.status,
-            "error": None if outcome is Outcome.DELIVERED else _code(answer),
+            "error": None if outcome is DeliveryOutcome.DELIVERED else _code(answer),
             "duration_ms": round(took * 1000),
         }
 

@@ -70,6 +70,17 @@ class Pushing:
         found: list[Json] = answer.json()["items"]
         return found
 
+    async def item(self) -> str:
+        """Drafted and submitted: while it is a draft it concerns its finder alone."""
+        item = await self.world.draft()
+        await self.world.act(self.world.liaison, item, "submit")
+        return item
+
+    async def register(self, item: str) -> None:
+        await self.world.act(
+            self.world.office, item, "register", {"category": self.world.category, "severity": "general"}
+        )
+
     async def push(self) -> None:
         """Everything that is due at this moment, until nothing is."""
         await assign_positions(self.world.db)
