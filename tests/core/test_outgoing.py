@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from app.core import clock
 from app.core.outgoing import ANSWER_BYTES, Allowed, Answer, Outgoing, RefusedError, WrongHostError, parse_url
-from tests.support.receiver import receiving
+from tests.support.receiver import Answering, receiving
 
 OFFICE = Allowed.parse(
     ["oa.example.gov.cn", "*.apps.example.gov.cn:8443", "10.20.0.0/16", "10.20.0.0/16:8080", "[fd12::/16]:8443", "oa"]
@@ -274,11 +274,15 @@ async def test_a_certificate_is_that_of_the_name_and_not_of_the_address(tmp_path
                 assert await line.post(b"{}", {}) == wanted, host
 
 
+def later(given: str) -> Answering:
+    return lambda _: (503, {"retry-after": given})
+
+
 async def test_what_an_away_receiver_asks_for_is_read_in_seconds() -> None:
     async with receiving() as receiver, Outgoing(Allowed.parse([receiver.host])).line(receiver.url) as line:
         for given, least, most in (("120", 120, 120), (format_datetime(datetime(2100, 1, 1, tzinfo=UTC)), 1e9, 1e10)):
-            receiver.answer = lambda _, given=given: (503, {"retry-after": given})
+            receiver.answer = later(given)
             assert least <= ((await line.post(b"{}", {})).retry_after or 0) <= most
         for nonsense in ("soon", "-5", "Wed, 99 Foo 2100", format_datetime(clock.now())):
-            receiver.answer = lambda _, given=nonsense: (503, {"retry-after": given})
+            receiver.answer = later(nonsense)
             assert not (await line.post(b"{}", {})).retry_after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -36,9 +37,14 @@ class Pushing:
         return Dispatcher(state.db, state.settings.var, state.outgoing)
 
     async def send(
-        self, method: str, path: str, body: Json | None = None, who: Someone | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        who: Someone | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
-        given = {**(who or self.owner).headers, "Idempotency-Key": uuid4().hex, **headers}
+        given = {**(who or self.owner).headers, "Idempotency-Key": uuid4().hex, **(headers or {})}
         return await self.world.http.request(method, f"{PATH}{path}", json=body, headers=given)
 
     async def endpoint(self, receiver: Receiver | None = None, who: Someone | None = None, **more: Any) -> Json:
@@ -57,7 +63,7 @@ class Pushing:
     async def change(self, made: Json, verb: str = "", body: Json | None = None) -> Json:
         """PATCH, or a verb such as `:replay`."""
         method = "POST" if verb else "PATCH"
-        answer = await self.send(method, f"/{made['id']}{verb}", body, **{"If-Match": "*"})
+        answer = await self.send(method, f"/{made['id']}{verb}", body, headers={"If-Match": "*"})
         assert answer.status_code == 200, answer.text
         found: Json = answer.json()
         return found

@@ -251,7 +251,7 @@ async def test_a_program_may_own_an_endpoint_within_its_scopes(pushing: Pushing)
     scopes, until = ["webhook:manage", "event:read"], clock.now() + timedelta(hours=5)
     key = await world.org.put(ApiKey, **values, scopes=scopes, expires_at=until)
     headers = {"Authorization": f"Bearer {made.secret}"}
-    answer = await pushing.send("POST", "", {"url": pushing.one.url}, **headers)
+    answer = await pushing.send("POST", "", {"url": pushing.one.url}, headers=headers)
     assert (answer.status_code, answer.json()["owner_api_key_id"]) == (201, str(key))
     item = await pushing.item()
     await pushing.push()
