@@ -318,13 +318,13 @@ def routes() -> None:
 @cli.command()
 def doctor() -> None:
     """检查运行环境 check this machine and the database; exit 1 when something must be changed."""
-    from app.core.doctor import Finding, Verdict, check_database, check_machine
+    from app.core.doctor import Finding, Verdict, check_database, check_machine, check_outgoing
 
     async def ask(settings: Settings) -> list[Finding]:
         return [finding async for finding in check_database(settings)]
 
     settings = _settings()
-    findings = list(check_machine(settings))
+    findings = [*check_machine(settings), check_outgoing(settings)]
     with _database(settings, migrated=False) as ready:
         findings += asyncio.run(ask(ready))
     for finding in findings:

@@ -16,8 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from app.core import clock
+from app.core.doctor import Verdict, check_outgoing
 from app.core.outgoing import ANSWER_BYTES, Allowed, Answer, Outgoing, RefusedError, WrongHostError, parse_url
+from app.main import create_app
 from tests.support.receiver import Answering, receiving
+from tests.support.service import settings_for
 
 OFFICE = Allowed.parse(
     ["oa.example.gov.cn", "*.apps.example.gov.cn:8443", "10.20.0.0/16", "10.20.0.0/16:8080", "[fd12::/16]:8443", "oa"]
@@ -286,3 +289,22 @@ async def test_what_an_away_receiver_asks_for_is_read_in_seconds() -> None:
         for nonsense in ("soon", "-5", "Wed, 99 Foo 2100", format_datetime(clock.now())):
             receiver.answer = later(nonsense)
             assert not (await line.post(b"{}", {})).retry_after
+
+
+@pytest.mark.parametrize(
+    ("hosts", "verdict", "told"),
+    [
+        ((), Verdict.OK, "nothing is called"),
+        (("oa.example.gov.cn", "10.20.0.0/16"), Verdict.OK, "2 hosts and networks"),
+        (("oa", "1.2.3"), Verdict.FAIL, "1.2.3 is no host"),
+    ],
+)
+def test_the_doctor_says_who_may_be_called(tmp_path: Path, hosts: tuple[str, ...], verdict: Verdict, told: str) -> None:
+    finding = check_outgoing(settings_for("postgresql://x@127.0.0.1:1/x", tmp_path, webhook_hosts=hosts))
+    assert (finding.verdict, told in finding.detail) == (verdict, True)
+
+
+def test_a_service_with_a_host_that_means_nothing_is_not_built(tmp_path: Path) -> None:
+    settings = settings_for("postgresql://x@127.0.0.1:1/x", tmp_path, webhook_hosts=("oa", "1.2.3"))
+    with pytest.raises(WrongHostError, match=r"1\.2\.3"):
+        create_app(settings)
