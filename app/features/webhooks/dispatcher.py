@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from app.access.actor import Actor
 from app.access.authenticate import ACTOR_SQL, Credential, actor_from_row
+from app.access.guarding import require
 from app.access.permissions import Permission
 from app.access.scope import items_in_scope
 from app.core import clock
@@ -33,6 +35,7 @@ from app.features.webhooks.standing import Standing
 from app.trail import read
 from app.trail.keys import SENDING, Keys, found, hold
 from app.trail.lease import FencedError, Job, Lease
+from app.trail.read import FeedRow
 
 LEASE: Final = "webhooks"
 BATCH: Final = 100
@@ -44,6 +47,8 @@ FRESH_SECONDS: Final = 10.0
 OWNER_SECONDS: Final = 60.0
 """How often an endpoint is looked at whose owner may see nothing at all."""
 REST_SECONDS: Final = 60.0
+AT_ONCE: Final = 4
+"""Of the connections of this process, so many may be busy with finding out what to send; the others are for requests."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +63,7 @@ class Dispatcher:
     job: Job = field(init=False)
     keys: Keys | None = None
     tasks: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def __post_init__(self) -> None:
         self.job = Job(self.db, LEASE)
@@ -65,7 +71,7 @@ class Dispatcher:
     async def run(self) -> int:
         """Begins with every endpoint that is due and not being served yet; gives how many those were."""
         self.tasks = {endpoint: task for endpoint, task in self.tasks.items() if not task.done()}
-        due = [row for row in await standing.due(self.db) if row["id"] not in self.tasks]
+        due = await standing.due(self.db, self.tasks)
         if not due and not self.tasks:
             return 0
         lease = await self.job.held(clock.now())
@@ -88,17 +94,21 @@ class Dispatcher:
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
         await self.job.leave()
 
-    async def _serve(self, row: Row | None, lease: Lease) -> None:
+    async def _serve(self, first: Row, lease: Lease) -> None:
         """Round after round while there is something to send and the receiver takes it."""
+        row: Row | None = first
+        endpoint_id: UUID = first["id"]
         try:
             while row is not None:
                 await self._round(row, lease)
-                row = await standing.due_one(self.db, row["id"])
+                row = await standing.due_one(self.db, endpoint_id)
         except FencedError:
             self.job.lease = None
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            log.warning("webhook_round_broken_off", error=type(error).__name__)  # the next look tries again
         except Exception:
             # A fault of ours must not be met again every second.
-            log.exception("webhook_round_failed", endpoint=None if row is None else str(row["id"]))
+            log.exception("webhook_round_failed", endpoint=str(endpoint_id))
             await asyncio.sleep(REST_SECONDS)
 
     async def _round(self, row: Row, lease: Lease) -> None:
@@ -120,25 +130,23 @@ class Dispatcher:
         """The owner as of now; raises Problem where there is no such access any more."""
         credential = Credential(row["owner_account_id"], row["epoch"], row["digest"], clock.today())
         actor = actor_from_row(await self.db.fetchrow(ACTOR_SQL, *credential), DEFAULT_LANGUAGE)
-        if not actor.has(Permission.EVENT_READ) or not actor.has(Permission.WEBHOOK_MANAGE):
-            raise Problem("forbidden")
+        require(actor, Permission.EVENT_READ)
+        require(actor, Permission.WEBHOOK_MANAGE)
         return actor
 
     async def _due(self, row: Row, actor: Actor) -> Round:
         """What this owner may see of the next positions, and what is held of the same things or due."""
+        async with self.room:
+            return await self._read(row, actor)
+
+    async def _read(self, row: Row, actor: Actor) -> Round:
         now = clock.now()
         scope = await read.scope_of(self.db, actor)
         feed = await read.feed(self.db, row["cursor"], BATCH, scope)
         chosen = [event for event in feed.rows if wanted(row["event_types"], event.event.type)]
         numbers = await numbers_of(self.db, chosen)
         fresh = [
-            Parcel(
-                position=event.event.position or 0,
-                event_id=event.event.id,
-                subject_kind=event.subject_kind,
-                subject_id=event.subject_id,
-                body=messages.of_event(event, numbers.get(event.subject_id), self._source),
-            )
+            _parcel(event, messages.of_event(event, numbers.get(event.subject_id), self._source))
             for event in chosen
             if event.event.position not in row["ahead"]
         ]
@@ -165,6 +173,12 @@ class Dispatcher:
             signing.secret_of(found(self.var, "webhook", wanted_key), row["id"], row["secret_generation"] - age)
             for age, wanted_key in enumerate(fingerprints)
         ]
+
+
+def _parcel(row: FeedRow, body: bytes) -> Parcel:
+    position = row.event.position
+    assert position is not None  # noqa: S101 - the feed tells what has been numbered
+    return Parcel(position, row.event.id, row.subject_kind, row.subject_id, body)
 
 
 @dataclass(slots=True)

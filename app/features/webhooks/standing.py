@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -28,7 +28,7 @@ AT_ONCE: Final = 200
 DUE: Final = f"""
 SELECT e.*, a.epoch, k.digest
 FROM webhook_endpoint e LEFT JOIN account a ON a.id = e.owner_account_id LEFT JOIN api_key k ON k.id = e.owner_api_key_id
-WHERE e.state = 'active' AND e.due_at <= $1 AND ($2::uuid IS NULL OR e.id = $2)
+WHERE e.state = 'active' AND e.due_at <= $1 AND ($2::uuid IS NULL OR e.id = $2) AND e.id <> ALL($4::uuid[])
   AND (e.cursor < ({LAST_POSITION}) OR e.ping_id IS NOT NULL
     OR EXISTS (SELECT FROM webhook_held h WHERE h.endpoint_id = e.id AND h.due_at <= $1))
 ORDER BY e.due_at LIMIT $3
@@ -61,14 +61,17 @@ DELETE FROM webhook_attempt WHERE id IN (SELECT id FROM webhook_attempt WHERE at
 """
 
 
-async def due(db: Database) -> list[Row]:
-    """Active endpoints whose time has come and for which there is anything, with what their owners are known by."""
-    return await db.fetch(DUE, clock.now(), None, AT_ONCE)
+async def due(db: Database, serving: Iterable[UUID]) -> list[Row]:
+    """Active endpoints whose time has come and for which there is anything, with what their owners are known by.
+
+    Without those that are being served: a crowd of receivers that hang must not stand before the others.
+    """
+    return await db.fetch(DUE, clock.now(), None, AT_ONCE, list(serving))
 
 
 async def due_one(db: Database, endpoint_id: UUID) -> Row | None:
     """As `due`, of one endpoint."""
-    return await db.fetchrow(DUE, clock.now(), endpoint_id, 1)
+    return await db.fetchrow(DUE, clock.now(), endpoint_id, 1, [])
 
 
 async def held(db: Database, endpoint_id: UUID, subject_ids: Sequence[UUID], now: datetime) -> list[Parcel]:
