@@ -124,7 +124,7 @@ async def create(
         "due_at": at,
     }
     await tx.insert(WebhookEndpoint, [row])
-    await record(tx, write.actor, [Entry(KIND, endpoint_id, f"{KIND}.created", at, told, ver=1)])
+    await record(tx, write.actor, [Entry(KIND, endpoint_id, "webhook_endpoint.created", at, told, ver=1)])
     return await _with_secret(tx, write.actor, service, endpoint_id, 1)
 
 
@@ -138,7 +138,7 @@ async def change(
     ping_id = uuid7() if after["url"] != before["url"] else before["ping_id"]
     values = (after["url"], after["description"], after["event_types"], str(after["state"]), ping_id, _at(tx))
     await tx.execute(CHANGE, endpoint_id, *values)
-    await _record(tx, write.actor, before, "changed", changes)
+    await _record(tx, write.actor, before, "webhook_endpoint.changed", changes)
     return await queries.endpoint(tx, write.actor, endpoint_id)
 
 
@@ -146,7 +146,7 @@ async def rotate(tx: Tx, write: Writing, service: Service, endpoint_id: UUID) ->
     """Both secrets sign for a day, so that receivers can change over without losing anything."""
     before = await _locked(tx, write, endpoint_id, owner=True)
     generation = await tx.fetchval(ROTATE, endpoint_id, service.fingerprint, _at(tx), uuid7())
-    await _record(tx, write.actor, before, "secret_rotated", {"generation": generation})
+    await _record(tx, write.actor, before, "webhook_endpoint.secret_rotated", {"generation": generation})
     return await _with_secret(tx, write.actor, service, endpoint_id, generation)
 
 
@@ -163,7 +163,7 @@ async def replay(
     elif body.event_id is not None:
         await _take_up(tx, write.actor, service, endpoint_id, body.event_id)
         await tx.execute(TOUCH, endpoint_id, _at(tx))
-    await _record(tx, write.actor, before, "replayed", body.model_dump(exclude_none=True))
+    await _record(tx, write.actor, before, "webhook_endpoint.replayed", body.model_dump(exclude_none=True))
     return await queries.endpoint(tx, write.actor, endpoint_id)
 
 
@@ -195,7 +195,7 @@ async def delete(tx: Tx, write: Writing, endpoint_id: UUID) -> None:
     before = await _locked(tx, write, endpoint_id, owner=False)
     for statement in (FORGET_HELD, FORGET_ATTEMPTS, FORGET):
         await tx.execute(statement, endpoint_id)
-    await _record(tx, write.actor, before, "deleted", {})
+    await _record(tx, write.actor, before, "webhook_endpoint.deleted", {})
 
 
 async def _locked(tx: Tx, write: Writing, endpoint_id: UUID, *, owner: bool) -> Row:
@@ -210,8 +210,8 @@ async def _locked(tx: Tx, write: Writing, endpoint_id: UUID, *, owner: bool) -> 
     return row
 
 
-async def _record(tx: Tx, actor: Actor, before: Row, verb: str, fields: dict[str, Any]) -> None:
-    entry = Entry(KIND, before["id"], f"{KIND}.{verb}", _at(tx), fields, ver=before["version"] + 1)
+async def _record(tx: Tx, actor: Actor, before: Row, event: str, fields: dict[str, Any]) -> None:
+    entry = Entry(KIND, before["id"], event, _at(tx), fields, ver=before["version"] + 1)
     await record(tx, actor, [entry])
 
 

@@ -206,7 +206,9 @@ class Standing:
     async def _disable(self, tx: Tx) -> None:
         reason, at = DisabledReason.GONE.value, clock.now()
         await tx.execute(DISABLE, self.row["id"], reason, at)
-        entry = Entry(KIND, self.row["id"], f"{KIND}.disabled", at, {"reason": reason}, ver=self.row["version"] + 1)
+        entry = Entry(
+            KIND, self.row["id"], "webhook_endpoint.disabled", at, {"reason": reason}, ver=self.row["version"] + 1
+        )
         await record(tx, SYSTEM, [entry])
 
     def _values(

@@ -54,6 +54,7 @@ class Sender:
         while True:
             while len(calls) < lanes and (one := due.take()) is not None:
                 assert one.subject_id not in {other.subject_id for other in calls}
+                assert one.due_at is None or one.due_at <= self.now
                 calls.append(one)
             if not calls:
                 break

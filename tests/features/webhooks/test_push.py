@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
+
+import asyncpg
 
 from app.access import tokens
 from app.core import clock
 from app.core.ids import uuid7
 from app.core.outgoing import Allowed, Outgoing
 from app.features.webhooks.dispatcher import LEASE
+from app.main import create_app
 from app.tables.organisation import ApiKey
 from app.trail.keys import rotate
 from app.trail.lease import TERM, take
 from app.trail.positions import assign_positions
-from tests.features.webhooks.pushing import Pushing
+from tests.features.webhooks.pushing import Pushing, build
+from tests.support.database import Clone
 from tests.support.organisation import STAMPS
+from tests.support.receiver import receiving
+from tests.support.service import running, settings_for
 
 STEPS = ["item.drafted", "item.submitted", "item.registered", "item.assigned", "item.acknowledged"]
 HELD = "SELECT count(*) FROM webhook_held"
@@ -381,3 +388,20 @@ async def test_more_than_one_batch_arrives_whole(pushing: Pushing) -> None:
     await pushing.push()
     assert len({got.headers["webhook-id"] for got in pushing.one.got}) == len(pushing.one.got) == many + 1
     assert (await pushing.read(made))["lag"] == 0
+
+
+async def test_a_working_service_pushes_without_being_asked(database: Clone, tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        settings = settings_for(database.app_url, tmp_path / "var", webhook_hosts=(receiver.host,))
+        async with running(create_app(settings, works=True)) as app:
+            pushing = await build(app, receiver, receiver)
+            made = await pushing.endpoint()
+            item = await pushing.item()
+            async with asyncio.timeout(60):
+                while receiver.types(item) != STEPS[:2]:  # noqa: ASYNC110 - somebody else's system is watched
+                    await asyncio.sleep(0.1)
+            assert all(got.signed_with(made["secret"]) for got in receiver.got)
+        connection = await asyncpg.connect(database.superuser_url)
+        free = await connection.fetchval("SELECT until <= clock_timestamp() FROM lease WHERE name = $1", LEASE)
+        await connection.close()
+        assert free, "as soon as this process has left, another may go on"
