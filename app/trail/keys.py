@@ -106,7 +106,7 @@ async def hold(db: Database, var: Path, names: Iterable[Name] = SERVING) -> Keys
     if not log["opened"] or len(known) < len(wanted):
         await db.write(lambda tx: _register(tx, var, wanted))
         known = {row["name"]: row for row in await db.fetch(IN_FORCE, list(wanted))}
-    secrets: dict[str, bytes] = {name: found(var, name, known[name]["fingerprint"]) for name in wanted}
+    secrets: dict[str, bytes] = {name: key_with(var, name, known[name]["fingerprint"]) for name in wanted}
     return Keys(origin_of(log["log_id"], log["epoch"]), secrets)
 
 
@@ -121,7 +121,7 @@ async def rotate(db: Database, var: Path, name: Name, actor: Actor = SYSTEM) -> 
         log, at = await _log(tx), clock.now()
         old = await tx.fetchrow(IN_FORCE, [name])
         if old is not None:
-            found(var, name, old["fingerprint"])
+            key_with(var, name, old["fingerprint"])
             await tx.execute(RETIRE, old["id"], at)
             await record(tx, actor, [Entry("key", old["id"], "key.retired", at, {"name": name})])
         return await _add(tx, log, name, keyfiles.another(var, name), at, actor)
@@ -165,7 +165,7 @@ async def _add(tx: Tx, log: Row, name: Name, secret: bytes, at: datetime, actor:
     return made
 
 
-def found(var: Path, name: str, wanted: str) -> bytes:
+def key_with(var: Path, name: str, wanted: str) -> bytes:
     """The key of that fingerprint, in force or retired; raises WrongKeyError where its file is not here."""
     for secret in keyfiles.every(var, name):
         if fingerprint(name, secret) == wanted:

@@ -7,7 +7,6 @@ its owner, scope and wishes is read anew for every hundred events, so that whoev
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +32,7 @@ from app.features.webhooks.numbers import numbers_of
 from app.features.webhooks.rules import OVERLAP, DeliveryOutcome, outcome, wanted
 from app.features.webhooks.standing import Standing
 from app.trail import read
-from app.trail.keys import SENDING, Keys, found, hold
+from app.trail.keys import SENDING, Keys, hold, key_with
 from app.trail.lease import FencedError, Job, Lease
 from app.trail.read import FeedRow
 
@@ -118,13 +117,19 @@ class Dispatcher:
         except Problem:
             await standing_now.put_off("owner_has_no_access", OWNER_SECONDS)
             return
+        until = time.monotonic() + FRESH_SECONDS
+        async with self.room:
+            due = await self._due(row, actor)
+        if row["ping_id"] is None and due.idle:
+            await standing_now.save(due.progress())
+            return
         try:
             async with self.outgoing.line(row["url"]) as line:
                 courier = Courier(line, self._secrets(row), standing_now)
                 if row["ping_id"] is None or await courier.ping(self._source):
-                    await courier.carry(await self._due(row, actor))
+                    await courier.carry(due, until)
         except RefusedError as refused:
-            await standing_now.away(Answer(None, refused.reason), random.random())  # noqa: S311 - spreads retries
+            await standing_now.away(Answer(None, refused.reason))
 
     async def _owner(self, row: Row) -> Actor:
         """The owner as of now; raises Problem where there is no such access any more."""
@@ -136,10 +141,6 @@ class Dispatcher:
 
     async def _due(self, row: Row, actor: Actor) -> Round:
         """What this owner may see of the next positions, and what is held of the same things or due."""
-        async with self.room:
-            return await self._read(row, actor)
-
-    async def _read(self, row: Row, actor: Actor) -> Round:
         now = clock.now()
         scope = await read.scope_of(self.db, actor)
         feed = await read.feed(self.db, row["cursor"], BATCH, scope)
@@ -170,7 +171,7 @@ class Dispatcher:
         if row["previous_key"] is not None and row["rotated_at"] + OVERLAP > clock.now():
             fingerprints.append(row["previous_key"])
         return [
-            signing.secret_of(found(self.var, "webhook", wanted_key), row["id"], row["secret_generation"] - age)
+            signing.secret_of(key_with(self.var, "webhook", wanted_key), row["id"], row["secret_generation"] - age)
             for age, wanted_key in enumerate(fingerprints)
         ]
 
@@ -191,8 +192,8 @@ class Courier:
 
     async def ping(self, source: str) -> bool:
         """Whether the receiver took it; until it does, nothing else is sent, and nothing it refuses is set aside."""
-        row, at = self.standing.row, clock.now()
-        body = messages.ping(row["ping_id"], row["id"], row["version"], row["cursor"], at, source)
+        row = self.standing.row
+        body = messages.ping(row, source)
         began = time.monotonic()
         answer = await self._send(row["ping_id"], body)
         took = time.monotonic() - began
@@ -202,17 +203,16 @@ class Courier:
         if outcome(answer) is DeliveryOutcome.GONE:
             await self.standing.gone(took)
         else:
-            await self.standing.away(answer, random.random(), took)  # noqa: S311 - spreads retries
+            await self.standing.away(answer, took)
         return False
 
-    async def carry(self, due: Round) -> None:
-        """Sends what can be sent at once, and what follows it, until all is answered or the receiver is away."""
-        began = time.monotonic()
+    async def carry(self, due: Round, until: float) -> None:
+        """Sends what can be sent at once, and what follows it, until all is answered, the receiver is away or time is up."""
         lanes = 1 if self.standing.failures else LANES
         calls: set[asyncio.Task[tuple[Parcel, Answer, float]]] = set()
         try:
             while True:
-                while len(calls) < lanes and time.monotonic() - began < FRESH_SECONDS:
+                while len(calls) < lanes and time.monotonic() < until:
                     parcel = due.take()
                     if parcel is None:
                         break
@@ -226,7 +226,7 @@ class Courier:
         finally:
             for call in calls:
                 call.cancel()
-        await self.standing.save(due.progress(), random.random())  # noqa: S311 - spreads retries
+        await self.standing.save(due.progress())
 
     async def _call(self, parcel: Parcel) -> tuple[Parcel, Answer, float]:
         began = time.monotonic()

@@ -72,6 +72,11 @@ class Round:
             self._lanes.setdefault(parcel.subject_id, _Lane()).parcels.append(parcel)
         self._order = deque(self._lanes.values())
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to send."""
+        return not any(lane.parcels and not lane.blocked for lane in self._lanes.values())
+
     def take(self) -> Parcel | None:
         """The first event of a lane in which nothing is on its way; None when there is none, or no more."""
         if self.over:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from app.core.db import Row
 from app.core.fields import Instant
 from app.core.models import Out
 from app.features.webhooks.rules import PING
@@ -59,17 +60,18 @@ def of_event(row: FeedRow, number: str | None, source: str) -> bytes:
     return _written(source, event.id, event.type, event.at, data)
 
 
-def ping(ping_id: UUID, endpoint_id: UUID, version: int, position: int, at: datetime, source: str) -> bytes:
+def ping(endpoint: Row, source: str) -> bytes:
+    """The same in every attempt: of the change that made it due."""
     data = {
         "subject_kind": "webhook_endpoint",
-        "subject_id": str(endpoint_id),
+        "subject_id": str(endpoint["id"]),
         "number": None,
-        "version": version,
+        "version": endpoint["version"],
         "from_state": None,
         "to_state": None,
-        "position": position,
+        "position": endpoint["cursor"],
     }
-    return _written(source, ping_id, PING, at, data)
+    return _written(source, endpoint["ping_id"], PING, endpoint["updated_at"], data)
 
 
 def _written(source: str, message_id: UUID, event_type: str, at: datetime, data: Mapping[str, object]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -142,9 +143,9 @@ class Standing:
         values = self._values(now + timedelta(seconds=seconds), self.failures, self.failing_since, error)
         await self._write(lambda tx: self._progress(tx, self.row["cursor"], self.row["ahead"], values))
 
-    async def away(self, answer: Answer, chance: float, took: float = 0.0) -> None:
+    async def away(self, answer: Answer, took: float = 0.0) -> None:
         """Nothing could be sent at all: the address is not to be called, or the ping was not taken."""
-        values = self._failed(answer, chance)
+        values = self._failed(answer)
         attempt = self._attempt(DeliveryOutcome.AWAY, answer, took, event_id=self.row["ping_id"])
 
         async def work(tx: Tx) -> None:
@@ -174,10 +175,10 @@ class Standing:
 
         await self._write(work)
 
-    async def save(self, progress: Progress, chance: float) -> None:
+    async def save(self, progress: Progress) -> None:
         """Cursor, what is held and what is told of the round, all at once."""
         away, gone = self.noted.first(DeliveryOutcome.AWAY), self.noted.first(DeliveryOutcome.GONE)
-        values = self._went_on() if away is None else self._failed(away, chance)
+        values = self._went_on() if away is None else self._failed(away)
 
         async def work(tx: Tx) -> None:
             if not await self._progress(tx, progress.cursor, progress.ahead, values):
@@ -217,9 +218,9 @@ class Standing:
         delivered_at = clock.now() if self.noted.delivered else None
         return due_at, failures, failing_since, error, delivered_at
 
-    def _failed(self, answer: Answer, chance: float) -> tuple[Any, ...]:
+    def _failed(self, answer: Answer) -> tuple[Any, ...]:
         now, failures = clock.now(), self.failures + 1
-        wait = timedelta(seconds=pause(failures, answer.retry_after, chance))
+        wait = timedelta(seconds=pause(failures, answer.retry_after, random.random()))  # noqa: S311 - spreads retries
         return self._values(now + wait, failures, self.failing_since or now, _code(answer))
 
     def _went_on(self) -> tuple[Any, ...]:

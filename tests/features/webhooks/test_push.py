@@ -187,6 +187,23 @@ async def test_a_replay_from_a_position_sends_the_same_messages_again(pushing: P
     assert again == dict(list(first.items())[1:])
 
 
+async def test_an_event_that_its_receiver_chokes_on_is_passed_by_a_replay(pushing: Pushing) -> None:
+    made = await pushing.endpoint()
+    await pushing.push()
+    pushing.one.answer = lambda got: (500 if got.type == "item.drafted" else 200, {})
+    item = await pushing.item()
+    for hours in (0, 2, 5):
+        with clock.travel(timedelta(hours=hours)):
+            await pushing.push()
+    assert pushing.one.types(item) == STEPS[:1] * 3
+    [last, *_] = await pushing.deliveries(made, outcome="away")
+    assert last["event_id"] == pushing.one.got[-1].headers["webhook-id"]
+    await pushing.change(made, ":replay", {"after": last["last_position"]})
+    await pushing.push()
+    assert pushing.one.types(item)[3:] == ["item.submitted"]
+    assert (await pushing.read(made))["failing_since"] is None
+
+
 async def test_for_a_day_after_a_rotation_both_secrets_sign(pushing: Pushing) -> None:
     made = await pushing.endpoint()
     rotated = await pushing.change(made, ":rotateSecret")
@@ -276,7 +293,7 @@ async def test_until_the_greeting_is_taken_no_event_is_sent_and_none_set_aside(p
         with clock.travel(timedelta(hours=hours)):
             await pushing.push()
     assert set(pushing.one.types()) == {"webhook.ping"}
-    assert len({got.headers["webhook-id"] for got in pushing.one.got}) == 1
+    assert len({(got.headers["webhook-id"], got.body) for got in pushing.one.got}) == 1
     assert (await pushing.read(made))["last_error"] == "http_404"
     pushing.one.answer = lambda _: (204, {})
     with clock.travel(timedelta(hours=9)):
