@@ -28,6 +28,7 @@ from app.trail.watch import LAST_POSITION
 
 KIND: Final = "webhook_endpoint"
 LOCK: Final = "SELECT * FROM webhook_endpoint WHERE id = $1 FOR UPDATE"
+OWN: Final = "SELECT count(*) FROM webhook_endpoint WHERE owner_account_id = $1 OR owner_api_key_id = $2"
 CHANGE: Final = """
 UPDATE webhook_endpoint SET url = $2, description = $3, event_types = $4, state = $5::varchar, ping_id = $6, due_at = $7,
   state_reason = CASE WHEN state = $5::varchar THEN state_reason END, updated_at = $7, version = version + 1 WHERE id = $1
@@ -52,6 +53,9 @@ FORGET_HELD: Final = "DELETE FROM webhook_held WHERE endpoint_id = $1"
 FORGET_ATTEMPTS: Final = "DELETE FROM webhook_attempt WHERE endpoint_id = $1"
 FORGET: Final = "DELETE FROM webhook_endpoint WHERE id = $1"
 
+MOST_OF_ONE: Final = 50
+"""Endpoints of one owner: each is sent everything anew."""
+_TOO_MANY: Final = Text("推送端点过多，请先删除不用的", "Too many endpoints; delete those no longer used")
 _REASONS: Final[dict[Reason, Text]] = {
     "calls_not_configured": Text(
         "本部署不允许推送：请系统管理员设置 RECTIFY_WEBHOOK_HOSTS，例如 oa.example.gov.cn 或 10.20.0.0/16:8443",
@@ -101,7 +105,9 @@ async def require_address(outgoing: Outgoing, url: str) -> None:
 async def create(
     tx: Tx, write: Writing, service: Service, body: schemas.WebhookEndpointIn
 ) -> schemas.NewWebhookEndpoint:
-    """The secret is in the answer and nowhere else."""
+    """The secret is in the answer and nowhere else; raises conflict for an owner who has very many already."""
+    if await tx.fetchval(OWN, write.actor.account_id, write.actor.api_key_id) >= MOST_OF_ONE:
+        raise _conflict("too_many_endpoints", "", _TOO_MANY)
     endpoint_id, at = uuid7(), _at(tx)
     told = {
         "owner_account_id": write.actor.account_id,

@@ -82,10 +82,6 @@ class Dispatcher:
             self.tasks[row["id"]] = asyncio.create_task(self._serve(row, lease))
         return len(due)
 
-    async def settle(self) -> None:
-        """Waits until nothing is under way."""
-        await asyncio.gather(*self.tasks.values())
-
     async def stop(self) -> None:
         """What was on its way may arrive once more."""
         for task in self.tasks.values():

@@ -23,7 +23,7 @@ router = APIRouter(route_class=StrictRoute, prefix="/v1/webhook-endpoints", tags
 Reading = Annotated[Actor, Depends(permit(Permission.WEBHOOK_MANAGE))]
 Managing = Annotated[Writing, Depends(writing(Permission.WEBHOOK_MANAGE))]
 EndpointId = Annotated[UUID, Path(description="推送端点 id · the id of the endpoint")]
-_REFUSED: Final = problem_responses("webhook_url_refused", "classified_text")
+_REFUSED: Final = ("webhook_url_refused", "classified_text")
 _SHOWN_ONCE: Final = schemas.NewWebhookEndpoint.SECRET
 
 
@@ -48,7 +48,7 @@ async def list_webhook_endpoints(request: Request, actor: Reading, query: Page) 
 
 @router.post(
     "", operation_id="createWebhookEndpoint", summary="建立推送端点 · Create a webhook endpoint", status_code=201,
-    response_model=schemas.NewWebhookEndpoint, responses=_REFUSED,
+    response_model=schemas.NewWebhookEndpoint, responses=problem_responses(*_REFUSED, "conflict"),
 )  # fmt: skip
 async def create_webhook_endpoint(request: Request, by: Managing, body: schemas.WebhookEndpointIn) -> Response:
     """It sends what the caller may see at the moment of sending, from now on. The secret is shown once.
@@ -82,7 +82,7 @@ async def get_webhook_endpoint(request: Request, actor: Reading, endpoint_id: En
 @router.patch(
     "/{endpoint_id:uuid}", operation_id="changeWebhookEndpoint",
     summary="修改、暂停或恢复推送端点 · Change, pause or resume a webhook endpoint",
-    response_model=schemas.WebhookEndpoint, responses=_REFUSED, openapi_extra=IF_MATCH,
+    response_model=schemas.WebhookEndpoint, responses=problem_responses(*_REFUSED), openapi_extra=IF_MATCH,
 )  # fmt: skip
 async def change_webhook_endpoint(
     request: Request, by: Managing, endpoint_id: EndpointId, body: schemas.WebhookEndpointPatch

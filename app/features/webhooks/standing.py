@@ -49,7 +49,8 @@ UPDATE webhook_endpoint SET ping_id = NULL, failures = 0, failing_since = NULL, 
 WHERE id = $1 AND version = $2
 """
 DISABLE: Final = """
-UPDATE webhook_endpoint SET state = 'disabled', state_reason = $2, updated_at = $3, version = version + 1 WHERE id = $1
+UPDATE webhook_endpoint SET state = 'disabled', state_reason = $2, updated_at = $3, version = version + 1
+WHERE id = $1 AND version = $4
 """
 KEEP: Final = """
 INSERT INTO webhook_held (endpoint_id, position, event_id, subject_kind, subject_id, body, attempts, due_at)
@@ -170,8 +171,8 @@ class Standing:
         attempt = self._attempt(DeliveryOutcome.GONE, Answer(410), took, event_id=self.row["ping_id"])
 
         async def work(tx: Tx) -> None:
-            await self._disable(tx)
             await tx.insert(WebhookAttempt, [attempt])
+            await self._disable(tx)
 
         await self._write(work)
 
@@ -206,7 +207,8 @@ class Standing:
 
     async def _disable(self, tx: Tx) -> None:
         reason, at = DisabledReason.GONE.value, clock.now()
-        await tx.execute(DISABLE, self.row["id"], reason, at)
+        if not await tx.execute(DISABLE, self.row["id"], reason, at, self.row["version"]):
+            return
         entry = Entry(
             KIND, self.row["id"], "webhook_endpoint.disabled", at, {"reason": reason}, ver=self.row["version"] + 1
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,7 +92,12 @@ class Pushing:
         """Everything that is due at this moment, until nothing is."""
         await assign_positions(self.world.db)
         while await self.dispatcher.run():
-            await self.dispatcher.settle()
+            await settled(self.dispatcher)
+
+
+async def settled(dispatcher: Dispatcher) -> None:
+    """Nothing is under way any more."""
+    await asyncio.gather(*dispatcher.tasks.values())
 
 
 async def build(app: FastAPI, one: Receiver, other: Receiver) -> Pushing:

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.core import clock
-from app.features.webhooks import standing
+from app.features.webhooks import commands, standing
 from tests.features.webhooks.pushing import PATH, Pushing
 from tests.support.database import Clone, execute
 from tests.support.organisation import Organisation
@@ -150,6 +150,15 @@ async def test_an_address_that_may_not_be_called_is_refused_and_changes_nothing(
         assert (answer.status_code, told["code"], told["errors"][0]["code"]) == (422, "webhook_url_refused", reason)
         assert told["errors"][0]["pointer"] == "/url"
     assert [one["version"] for one in (await pushing.send("GET", "")).json()["items"]] == [1]
+
+
+async def test_an_owner_has_many_endpoints_and_not_any_number(pushing: Pushing) -> None:
+    for _ in range(commands.MOST_OF_ONE):
+        await pushing.endpoint()
+    answer = await pushing.send("POST", "", {"url": pushing.one.url})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "too_many_endpoints")
+    other = await pushing.world.org.person(("integration", pushing.world.root))
+    await pushing.endpoint(who=other)
 
 
 async def test_a_deployment_that_calls_nobody_says_what_its_administrator_sets(app: FastAPI) -> None:

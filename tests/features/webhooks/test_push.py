@@ -19,7 +19,7 @@ from app.tables.organisation import ApiKey
 from app.trail.keys import rotate
 from app.trail.lease import TERM, take
 from app.trail.positions import assign_positions
-from tests.features.webhooks.pushing import Pushing, build
+from tests.features.webhooks.pushing import Pushing, build, settled
 from tests.support.database import Clone
 from tests.support.organisation import STAMPS
 from tests.support.receiver import receiving
@@ -340,7 +340,7 @@ async def test_two_processes_send_each_event_once(pushing: Pushing) -> None:
         await pushing.item()
         await assign_positions(pushing.world.db)
         await asyncio.gather(pushing.dispatcher.run(), other.run())
-        await asyncio.gather(pushing.dispatcher.settle(), other.settle())
+        await asyncio.gather(settled(pushing.dispatcher), settled(other))
     await pushing.push()
     ids = [got.headers["webhook-id"] for got in pushing.one.got]
     assert len(ids) == len(set(ids)) == 7
@@ -377,7 +377,7 @@ async def test_a_process_that_was_overtaken_while_it_slept_writes_nothing(pushin
     assert await pushing.dispatcher.run() == 1
     await pushing.world.db.fetch("UPDATE lease SET until = now() WHERE name = $1", LEASE)
     assert await take(pushing.world.db, LEASE, uuid7(), TERM) is not None
-    await pushing.dispatcher.settle()
+    await settled(pushing.dispatcher)
     assert pushing.dispatcher.job.lease is None
     after = await pushing.read(made)
     assert after["cursor"] == before["cursor"]
@@ -391,7 +391,7 @@ async def test_a_change_made_while_messages_are_on_their_way_is_not_undone(pushi
     await assign_positions(pushing.world.db)
     assert await pushing.dispatcher.run() == 1
     await pushing.change(made, ":replay", {"after": 0})
-    await pushing.dispatcher.settle()
+    await settled(pushing.dispatcher)
     await pushing.push()
     seen = {got.headers["webhook-id"] for got in pushing.one.got}
     everything = await pushing.world.ok(pushing.owner, "/v1/events", limit=200)
