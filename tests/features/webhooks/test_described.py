@@ -13,8 +13,11 @@ from app.core.openapi_changes import incompatible
 from app.core.openapi_webhooks import calls
 from app.features.webhooks.rules import PING
 from app.lifecycle.event_types import EVENT_TYPES
+from app.lifecycle.states import State
+from tests.contract.test_docs import blocks
 from tests.contract.test_openapi_file import BILINGUAL, DOCUMENT
 from tests.features.webhooks.pushing import Pushing
+from tests.features.webhooks.test_guide import GUIDE
 
 CALLS = dict(calls(DOCUMENT))
 CLOUD_EVENTS = "application/cloudevents+json"
@@ -73,6 +76,13 @@ async def test_what_arrives_is_what_is_described(pushing: Pushing) -> None:
         }
         assert sent <= set(got.headers)
         assert got.headers["content-type"].split(";")[0] in CALLS[got.type]["requestBody"]["content"]
+
+
+def test_the_message_in_the_guide_is_one_that_could_arrive() -> None:
+    [shown] = blocks(GUIDE.read_text(encoding="utf-8"), "json")
+    message = json.loads(shown)
+    validator(message["type"]).validate(message)
+    assert {State(message["data"]["from_state"]), State(message["data"]["to_state"])} == {State.CLOSING, State.CLOSED}
 
 
 def test_the_validator_is_able_to_fail() -> None:
