@@ -88,7 +88,8 @@ async def change_webhook_endpoint(
     request: Request, by: Managing, endpoint_id: EndpointId, body: schemas.WebhookEndpointPatch
 ) -> Response:
     """By its owner; a system administrator may pause and resume it. What happens meanwhile is sent afterwards."""
-    if body.url is not None:
+    if body.url is not None:  # what is not there or not the caller's is told before anything about the address
+        await queries.endpoint(by.db, by.actor, endpoint_id)
         await commands.require_address(_service(request).outgoing, body.url)
 
     async def work(tx: Tx) -> Reply:

@@ -75,6 +75,8 @@ async def test_another_owner_does_not_know_of_it(pushing: Pushing) -> None:
         body = bodies.get(f"{method}{path}")
         answer = await pushing.send(method, f"/{made['id']}{path}", body, other, headers={"If-Match": "*"})
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path)
+    answer = await pushing.send("PATCH", f"/{made['id']}", {"url": "ftp://x/"}, other, headers={"If-Match": "*"})
+    assert answer.status_code == 404
     assert (await pushing.send("GET", "", who=other)).json()["items"] == []
     assert [one["id"] for one in (await pushing.send("GET", "")).json()["items"]] == [made["id"]]
 
