@@ -23,6 +23,7 @@ from app.features.session.router import router as session
 from app.features.site.router import router as site
 from app.features.statistics.router import router as statistics
 from app.features.trail.router import router as trail
+from app.features.webhooks.router import router as webhooks
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     items,
@@ -39,6 +40,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     organisation,
     authority,
     ledgers,
+    webhooks,
     meta,
     site,
     board,
@@ -59,6 +61,7 @@ TAGS: Final[tuple[dict[str, str], ...]] = (
     {"name": "organisation", "description": "单位、人员、任职与权限 · Units, people, posts and powers"},
     {"name": "ledgers", "description": "台账及其规则 · Ledgers and their policies"},
     {"name": "dictionaries", "description": "问题类别与问题来源 · Categories and source types"},
+    {"name": "webhooks", "description": "推送端点与推送记录 · Webhook endpoints and what became of deliveries"},
     {"name": "meta", "description": "枚举、生命周期与日历 · Enumerations, the life cycle and calendars"},
     {"name": "operations", "description": "运行状态与错误说明 · Health, metrics and the explanation of problems"},
 )

@@ -27,6 +27,7 @@ def main() -> None:
     import asyncpg
 
     from app.core.errors import Problem
+    from app.core.outgoing import WrongHostError
     from app.core.postgres_host import EmbeddedError
     from app.core.serving import PortTakenError
 
@@ -47,6 +48,8 @@ def main() -> None:
         if error.filename is None:
             _refuse("数据库无法连接 the database cannot be reached", str(error))
         _refuse("文件或目录不可用 a file or directory cannot be used", f"{error.filename}: {error.strerror}")
+    except WrongHostError as error:
+        _refuse("配置有误 wrong setting", f"RECTIFY_WEBHOOK_HOSTS: {error}")
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
         _refuse("配置有误 wrong setting", wrong)
@@ -315,13 +318,13 @@ def routes() -> None:
 @cli.command()
 def doctor() -> None:
     """检查运行环境 check this machine and the database; exit 1 when something must be changed."""
-    from app.core.doctor import Finding, Verdict, check_database, check_machine
+    from app.core.doctor import Finding, Verdict, check_database, check_machine, check_outgoing
 
     async def ask(settings: Settings) -> list[Finding]:
         return [finding async for finding in check_database(settings)]
 
     settings = _settings()
-    findings = list(check_machine(settings))
+    findings = [*check_machine(settings), check_outgoing(settings)]
     with _database(settings, migrated=False) as ready:
         findings += asyncio.run(ask(ready))
     for finding in findings:

@@ -20,6 +20,7 @@ class KeyName(StrEnum):
     CURSOR = "cursor"
     RECEIPT = "receipt"
     CHECKPOINT = "checkpoint"
+    WEBHOOK = "webhook"
 
 
 AFTERWARDS: Final = {
@@ -29,6 +30,8 @@ AFTERWARDS: Final = {
     "signed with the old key",
     KeyName.CHECKPOINT: "共用此目录的封存进程自动换用；在别处封存的须先复制新密钥文件 a sealer with this folder takes it by "
     "itself; one elsewhere needs the new key file",
+    KeyName.WEBHOOK: "重启全部服务进程；已有推送端点仍用旧密钥，直到各自更换推送密钥 restart every serving process; endpoints "
+    "go on with the old key until the secret of each is rotated",
 }
 Opened = Callable[..., AbstractContextManager[Settings]]
 

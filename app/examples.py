@@ -16,6 +16,10 @@ _NOTE: Final = (
 )
 _CHOSEN_WORDS: Final = "jin-tian-xia-le-yi-chang-yu"
 _FIGURE: Final = {"metric": "closure_rate", "numerator": 25, "denominator": 30, "percent": "83.3", "suppressed": False}
+_ENDPOINT: Final = {
+    "url": "https://oa.example.gov.cn/hooks/ledger", "event_types": ["item.*"], "owner_name": "办公系统对接", "last_error": None,
+    "failing_since": None, "next_attempt_at": None, "state_reason": None, "owner_api_key_id": None, "secret": "whsec_" + _HASH,
+}  # fmt: skip
 _FORM: Final = {
     "type": "object",
     "properties": {"outlet": {"type": "string", "title": "媒体名称", "x-title-en": "Outlet", "maxLength": 100}},
@@ -177,20 +181,15 @@ _FIELDS: Final[dict[str, Any]] = {
 _OF_CLASSES: Final[dict[str, Any]] = {
     "ActionOut.data_schema": {"type": "object", "properties": {"reason": {"type": "string"}}},
     "ActionOut.action": "assign",
-    "AccountWithPassword.password": None,
-    "AdequateIn.part": "whole",
+    "AccountWithPassword.password": None, "AdequateIn.part": "whole",
     "Anchor": {"size": 1284, "root": _DIGEST},
     "AnswerIn": {"answer": "yes"},
     "AnswerOut": {"answer": "yes", "reason": None},
-    "ApiKey.name": "办公系统对接",
-    "ApiKeyIn.name": "办公系统对接",
-    "ApiKeyIn.scopes": ["item:read", "event:read"],
+    "ApiKey.name": "办公系统对接", "ApiKeyIn.name": "办公系统对接", "ApiKeyIn.scopes": ["item:read", "event:read"],
     "ApprovalIn.comment": "历史成因复杂，同意转为长期坚持。",
     "AvailableTransition.data_schema": {"type": "object", "properties": {"reason": {"type": "string"}}},
     "BatchIn.action": "acknowledge",
-    "BatchItem.data": {},
-    "BatchResult.problem": None,
-    "BatchResult.status": 201,
+    "BatchItem.data": {}, "BatchResult.problem": None, "BatchResult.status": 201,
     "CalendarDayOut": {"on": "2026-10-01", "kind": "holiday", "name_zh": "国庆节"},
     "CalendarYearOut.source": "国务院办公厅通知",
     "Calendars.calendar_uncertain": [2027],
@@ -389,6 +388,11 @@ _OF_CLASSES: Final[dict[str, Any]] = {
     "UnitIn.code": "JSK",
     "UnitPatch": {"short_name": "建设科", "sort_order": 3},
     "VoidData.rehome_to_id": None,
+    **{f"{of}.{name}": word for of in ("WebhookEndpoint", "NewWebhookEndpoint") for name, word in _ENDPOINT.items()},
+    "WebhookEndpointIn": {"url": _ENDPOINT["url"], "event_types": ["item.*"], "description": "办公系统"},
+    "WebhookEndpointPatch": {"state": "paused", "description": "办公系统，停机检修"},
+    "WebhookMessage.source": "rectification-ledger/water-bureau/e1", "WebhookMessage.subject": identifier("subject"),
+    "WebhookMessage.type": "item.assigned", "Delivery.error": None, "Delivery.event_id": None, "ReplayIn": {"after": 1200},
     "WaiverIn.reason": "对象为不特定公众，无法组织测评，以拨测记录代替。",
 }  # fmt: skip
 

@@ -28,11 +28,14 @@ from app.core.errors import Problem
 from app.core.http import route_templates
 from app.core.middleware import Envelope
 from app.core.openapi import finish, require_operation_ids
+from app.core.outgoing import Allowed, Outgoing
 from app.core.problem_json import answer
 from app.core.shortcut import Shortcut
 from app.core.telemetry import Telemetry
 from app.examples import WORDS
 from app.features.statistics.fresh import Fresh
+from app.features.webhooks.commands import Service as Webhooks
+from app.features.webhooks.described import CALLS
 from app.lifecycle.transitions import RULES, TABLE, rules_table
 from app.settings import Settings
 from app.trail.keys import hold
@@ -97,6 +100,7 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours is app/core/telemetry.py
         lifespan=_lifespan,
+        webhooks=CALLS,
     )
     app.state.settings = settings
     app.state.works = works
@@ -105,9 +109,8 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     _offer_gauges(app)
     app.state.throttle = Throttle()
     app.state.figures = Fresh()
-    # Until the database has said which keys are in force, nobody can be recognised: see _hold_keys.
-    app.state.session_key = None
-    app.state.cursor_key = b""
+    app.state.outgoing = Outgoing(Allowed.parse(settings.webhook_hosts))
+    _hold_nothing(app)
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
     # One flat list: the tree FastAPI makes of included routers is walked twice a request (8 µs on the shortest path).
@@ -117,6 +120,13 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     assert_routes_guarded(app)
     require_operation_ids(app.routes)
     return app
+
+
+def _hold_nothing(app: FastAPI) -> None:
+    """Until the database has said which keys are in force, nobody can be recognised: see _hold_keys."""
+    app.state.session_key = None
+    app.state.cursor_key = b""
+    app.state.webhooks = None
 
 
 def _offer_gauges(app: FastAPI) -> None:
@@ -161,6 +171,7 @@ async def _hold_keys(app: FastAPI) -> None:
     keys = await hold(app.state.db, app.state.settings.var)
     await publish(app.state.db, Rules(RULES, rules_table(), {row.action.value: row.event for row in TABLE}))
     app.state.receipts = Receipts(keys.origin, keys.signer("receipt"))
+    app.state.webhooks = Webhooks(keys.webhook, keys.origin, app.state.outgoing)
     app.state.cursor_key, app.state.session_key = keys.cursor, keys.session
 
 

@@ -78,6 +78,10 @@ class Settings(BaseSettings):
         default=15.0, ge=0.1, le=300, description="seconds after which a quiet event stream shows that it is alive"
     )
 
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="host names, *.suffix and networks that may be called, each with :port where it is unusual",
+    )
     var: Path = Field(default=Path("var"), description="local state: pg/, files/, keys/, demo.json")
     worker: bool = Field(default=True, description="off where `rectify worker` numbers, seals and finishes instead")
     publish_to: Path | None = Field(
@@ -94,7 +98,7 @@ class Settings(BaseSettings):
     def _one_spelling(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(normalise_url(value.get_secret_value()))
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "webhook_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

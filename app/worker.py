@@ -1,4 +1,4 @@
-"""What the service does without being asked: number and seal events, end public notices, forget old replies.
+"""What the service does without being asked: number, seal and push events, end public notices, forget old replies.
 
 Each chore is safe in any number of replicas at once: what one of them works on is locked, and the others pass by.
 """
@@ -20,7 +20,10 @@ from app.core import clock, idempotency
 from app.core.db import Database, Tx
 from app.core.errors import Problem
 from app.core.ids import uuid7
+from app.core.outgoing import Allowed, Outgoing
 from app.core.storage import LocalStorage
+from app.features.webhooks.dispatcher import Dispatcher
+from app.features.webhooks.standing import forget as forget_attempts
 from app.lifecycle.action_data import NoData
 from app.lifecycle.advance import advance
 from app.lifecycle.judge import Step
@@ -124,12 +127,16 @@ def chores_of(settings: Settings, db: Database) -> tuple[Chore, ...]:
     """All chores of a deployment; sealing needs a key and sweeping a folder, which are where its files are."""
     storage = LocalStorage(settings.var / "files", settings.upload_limit)
     sealer = Sealer(db, settings.var, settings.publish_to)
+    dispatcher = Dispatcher(db, settings.var, Outgoing(Allowed.parse(settings.webhook_hosts)))
 
     async def sweep_uploads(_: Database) -> int:
         return await storage.sweep()
 
     async def erase_redacted(database: Database) -> int:
         return await redactions.erase_files(database, storage)
+
+    async def push(_: Database) -> int:
+        return await dispatcher.run()
 
     async def seal(database: Database) -> int:
         # What is sealed next must not have to wait for the other chore's turn first.
@@ -139,6 +146,8 @@ def chores_of(settings: Settings, db: Database) -> tuple[Chore, ...]:
     return (
         *CHORES,
         Chore("seal", 1.0, seal, sealer.stop),
+        *((Chore("webhooks", 1.0, push, dispatcher.stop),) if settings.webhook_hosts else ()),
+        Chore("forget_attempts", 600.0, forget_attempts),
         Chore("erase_redacted", 600.0, erase_redacted),
         Chore("sweep_uploads", 86_400.0, sweep_uploads),
     )

@@ -54,6 +54,7 @@ class Permission(LabelledEnum):
     ACCESS_MANAGE = "access:manage", "管理账号、角色和密钥", "Manage accounts, roles and keys"
     DELEGATION_WRITE = "delegation:write", "办理职责委托", "Delegate own roles"
     EVENT_READ = "event:read", "查看事项历史", "Read the history of items"
+    WEBHOOK_MANAGE = "webhook:manage", "管理推送端点", "Manage webhook endpoints"
     SNAPSHOT_MAKE = "snapshot:make", "固化统计数据", "Freeze figures"
     TRAIL_READ = "trail:read", "查看全部存证记录", "Read the whole trail"
     REDACTION_READ = "redaction:read", "查看脱敏申请", "Read requests for redaction"
@@ -114,10 +115,11 @@ GRANTS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.PETITION_OFFICE: _READING | {_P.ITEM_DRAFT, _P.ITEM_ACT, _P.EVIDENCE_WRITE},
     Role.VIEWER: _READING,
     Role.AUDITOR: _READING | {_P.RESTRICTED_READ, _P.TRAIL_READ},
-    Role.SYSTEM_ADMIN: _SETTING_UP | {_P.ORGANISATION_MANAGE, _P.LEDGER_MANAGE, _P.DICTIONARY_MANAGE},
+    Role.SYSTEM_ADMIN: _SETTING_UP
+    | {_P.ORGANISATION_MANAGE, _P.LEDGER_MANAGE, _P.DICTIONARY_MANAGE, _P.WEBHOOK_MANAGE},
     Role.SECURITY_ADMIN: _SETTING_UP | {_P.ACCESS_MANAGE, _P.REDACTION_READ, _P.REDACTION_REQUEST},
     Role.AUDIT_ADMIN: _SETTING_UP | {_P.TRAIL_READ, _P.REDACTION_READ, _P.REDACTION_DECIDE},
-    Role.INTEGRATION: _READING | {_P.ITEM_DRAFT, _P.PROGRESS_WRITE, _P.EVIDENCE_WRITE},
+    Role.INTEGRATION: _READING | {_P.ITEM_DRAFT, _P.PROGRESS_WRITE, _P.EVIDENCE_WRITE, _P.WEBHOOK_MANAGE},
 }
 
 ADMINISTRATORS: Final = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})

@@ -10,6 +10,7 @@ import asyncpg
 
 from app.core import clock, migrate
 from app.core.db import Database
+from app.core.outgoing import Allowed, WrongHostError
 from app.settings import Settings
 
 OLDEST_SERVER = 160000
@@ -64,6 +65,16 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
         private = not mode & 0o077
         advice = "" if private else f": run chmod 700 {keys}"
         yield Finding(Verdict.OK if private else Verdict.FAIL, "keys", f"{keys} has mode {mode:o}{advice}")
+
+
+def check_outgoing(settings: Settings) -> Finding:
+    """Whom this deployment may call; a host that means nothing would stop the service from starting."""
+    try:
+        known = len(Allowed.parse(settings.webhook_hosts).entries)
+    except WrongHostError as error:
+        return Finding(Verdict.FAIL, "webhooks", f"RECTIFY_WEBHOOK_HOSTS: {error} is no host name, *.suffix or network")
+    told = f"{known} hosts and networks may be called" if known else "nothing is called, RECTIFY_WEBHOOK_HOSTS is empty"
+    return Finding(Verdict.OK, "webhooks", told)
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:

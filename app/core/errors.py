@@ -250,6 +250,12 @@ CATALOGUE: Mapping[str, Kind] = {
         "本系统不处理涉密信息，请删除涉密内容，并按保密规定处置。",
         "This service must not hold state secrets. Remove the content and follow the secrecy rules.",
     ),
+    "webhook_url_refused": _kind(
+        422, "不能推送到该地址", "Nothing can be sent to this address",
+        "errors 说明了原因。可以推送的主机、网段和端口由系统管理员在 RECTIFY_WEBHOOK_HOSTS 中设置；本机地址一律不允许。",
+        "errors says why. Which hosts, networks and ports may be called is what the administrator sets in RECTIFY_WEBHOOK_HOSTS; "
+        "this machine and its link are never called.",
+    ),
     "as_of_too_recent": _kind(
         422, "时点过近", "The moment is too recent",
         "as_of 须至少在 10 秒以前：更近的时点仍可能有正在提交的写入，答复日后会变。要看现在，请去掉 as_of。",

@@ -26,14 +26,18 @@ class Keyset:
     """`source` is FROM and WHERE with `conditions` parameters; `order` names result columns, the last one unique.
 
     `order` is written as it stands in the statement, such as `u.code`; the result column is what follows the dot.
+    `descending` turns all of it round.
     """
 
-    def __init__(self, columns: str, source: str, order: Sequence[str], conditions: int) -> None:
+    def __init__(
+        self, columns: str, source: str, order: Sequence[str], conditions: int, *, descending: bool = False
+    ) -> None:
         keys = ", ".join(order)
         given = ", ".join(f"${conditions + 2 + place}" for place in range(len(order)))
-        tail = f"ORDER BY {keys} LIMIT ${conditions + 1}"
+        way, beyond = (" DESC", "<") if descending else ("", ">")
+        tail = f"ORDER BY {', '.join(f'{name}{way}' for name in order)} LIMIT ${conditions + 1}"
         self.first = f"SELECT {columns} {source} {tail}"
-        self.next = f"SELECT {columns} {source} AND ({keys}) > ({given}) {tail}"
+        self.next = f"SELECT {columns} {source} AND ({keys}) {beyond} ({given}) {tail}"
         self.counted = f"SELECT count(*) FROM (SELECT {source} LIMIT ${conditions + 1}) counted"  # noqa: S608 - as above
         self.names = tuple(name.rpartition(".")[2] for name in order)
 

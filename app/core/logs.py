@@ -15,6 +15,7 @@ _SECRET_NAME = re.compile(r"passw|secret|token|authori[sz]ation|cookie|api_?key|
 _SECRET_VALUE = re.compile(
     r"(?P<login>://[^:/@\s]+:)[^@\s]+(?=@)"  # a password inside an address
     r"|rlk_[\w-]+"  # an API key
+    r"|whsec_[\w+/=]+"  # the secret of a webhook
     r"|(?P<scheme>\b(?:Bearer|Basic) )[\w.~+/=-]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
 )

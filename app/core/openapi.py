@@ -11,9 +11,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from app.core import openapi_examples, openapi_schemas
+from app.core import openapi_examples, openapi_schemas, openapi_webhooks
 from app.core.errors import CATALOGUE
-from app.core.openapi_parts import EXAMPLES, HEADERS, PARAMETERS, SCHEMAS, SECURITY, SECURITY_SCHEMES, STATUSES
+from app.core.openapi_parts import (
+    CALL_PARAMETERS,
+    EXAMPLES,
+    HEADERS,
+    PARAMETERS,
+    SCHEMAS,
+    SECURITY,
+    SECURITY_SCHEMES,
+    STATUSES,
+)
 
 Json = dict[str, Any]
 
@@ -55,7 +64,7 @@ def finish(document: Json, guards: Mapping[str, str], words: Mapping[str, Any]) 
     """
     components = document.setdefault("components", {})
     components["schemas"] = dict(sorted((openapi_schemas.published(components) | SCHEMAS).items()))
-    components["parameters"] = PARAMETERS
+    components["parameters"] = PARAMETERS | (CALL_PARAMETERS if document.get("webhooks") else {})
     components["headers"] = HEADERS
     components["securitySchemes"] = SECURITY_SCHEMES
     document["security"] = SECURITY
@@ -70,8 +79,13 @@ def finish(document: Json, guards: Mapping[str, str], words: Mapping[str, Any]) 
         _finish_operation(path, method, operation, guards[name])
     answered = {code for _, _, operation in operations(document) for code in _codes(operation)}
     components["examples"] = {code: example for code, example in EXAMPLES.items() if code in answered}
+    for name, operation in openapi_webhooks.calls(document):
+        if operation["operationId"] in seen:
+            raise ValueError(f"{name}: operation_id {operation['operationId']!r} is not unique")
+        seen.add(operation["operationId"])
     openapi_schemas.tidy(document, operations(document))
     openapi_examples.add(document, operations(document), words)
+    openapi_webhooks.finish(document, words)
     _link_creations(document)
     return document
 

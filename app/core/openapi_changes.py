@@ -65,7 +65,24 @@ class _Documents:
                         yield f"operation-removed {place}"
                     else:
                         yield from self._operation(place, entry[method], after)
+        for name, entry in self.old.get("webhooks", {}).items():
+            after = self.new.get("webhooks", {}).get(name)
+            if after is None:
+                yield f"webhook-removed {name}"
+            else:
+                yield from self._call(f"WEBHOOK {name}", entry["post"], after["post"])
         yield from self.schemas.found
+
+    def _call(self, place: str, old: Json, new: Json) -> Iterator[str]:
+        """What we send is to its receiver what an answer is to a client: it may not hold less or other than before."""
+        kept = self._declared(self.new, new)
+        yield from (f"header-removed {place} {name}" for name in self._declared(self.old, old) if name not in kept)
+        for kind, media in old["requestBody"]["content"].items():
+            after = new["requestBody"]["content"].get(kind)
+            if after is None:
+                yield f"media-type-removed {place} {kind}"
+            else:
+                self.schemas.answer(place, media["schema"], after["schema"])
 
     def _operation(self, place: str, old: Json, new: Json) -> Iterator[str]:
         if old.get("operationId") != new.get("operationId"):

@@ -147,6 +147,37 @@ PARAMETERS: Final[dict[str, Any]] = {
     },
 }
 
+CALL_PARAMETERS: Final[dict[str, Any]] = {
+    "WebhookId": {
+        "name": "webhook-id",
+        "in": "header",
+        "required": True,
+        "description": "消息 id，重试不变，据此去重 · The message's id, the same in every attempt: what duplicates are known by",
+        "schema": {"type": "string"},
+        "example": "019a8c1e-0b1a-7c3e-9f52-0d5c4a6b7e81",
+    },
+    "WebhookTimestamp": {
+        "name": "webhook-timestamp",
+        "in": "header",
+        "required": True,
+        "description": "本次发送的 Unix 秒；相差五分钟以上的应拒收 · Unix seconds of this attempt; refuse what is 5 minutes off",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "example": "1774924200",
+    },
+    "WebhookSignature": {
+        "name": "webhook-signature",
+        "in": "header",
+        "required": True,
+        "description": (
+            "v1,<base64>，HMAC-SHA256；更换密钥后一日内有两个，以空格分隔"
+            " · v1,<base64> of HMAC-SHA256; two of them, separated by a space, for a day after a rotation"
+        ),
+        "schema": {"type": "string"},
+        "example": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    },
+}
+"""Headers of the calls the service makes itself."""
+
 EXAMPLES: Final[dict[str, Any]] = {
     code: {
         "summary": f"{kind.title.zh} · {kind.title.en}",

@@ -53,9 +53,9 @@ def schemas_of(document: Json) -> Iterator[Json]:
     """Every schema of the document, nested ones included."""
     for schema in document["components"]["schemas"].values():
         yield from _nested(schema)
-    for entry in document["paths"].values():
+    for entry in (*document["paths"].values(), *document.get("webhooks", {}).values()):
         for operation in entry.values():
-            for parameter in operation["parameters"]:
+            for parameter in operation.get("parameters", ()):
                 yield from _nested(parameter.get("schema", {}))
             for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
                 for media in holder.get("content", {}).values():

@@ -130,7 +130,7 @@ class TrailKey(SQLModel, table=True):
 
     __tablename__ = "trail_key"
     __table_args__ = (
-        one_of("name", ("session", "cursor", "receipt", "checkpoint")),
+        one_of("name", ("session", "cursor", "receipt", "checkpoint", "webhook")),
         Index("uq_trail_key_active", "name", unique=True, postgresql_where="retired_at IS NULL"),
     )
     id: UUID = key()

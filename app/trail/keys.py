@@ -25,10 +25,11 @@ from app.trail.envelope import Entry
 from app.trail.proof.notes import format_vkey, sign_note, verifier_key
 from app.trail.record import record
 
-Name = Literal["session", "cursor", "receipt", "checkpoint"]
-SERVING: Final[tuple[Name, ...]] = ("session", "cursor", "receipt")
+Name = Literal["session", "cursor", "receipt", "checkpoint", "webhook"]
+SERVING: Final[tuple[Name, ...]] = ("session", "cursor", "receipt", "webhook")
 """What a process that answers requests holds; the checkpoint key is the sealer's alone."""
 SEALING: Final[tuple[Name, ...]] = ("checkpoint",)
+SENDING: Final[tuple[Name, ...]] = ("webhook",)
 SUITE: Final = "sha256-ed25519"
 """Hash of chain and tree, and the signatures over it; another suite would be another log."""
 HOST: Final = "rectification-ledger"
@@ -79,6 +80,10 @@ class Keys:
     def cursor(self) -> bytes:
         return self.secrets["cursor"]
 
+    @property
+    def webhook(self) -> bytes:
+        return self.secrets["webhook"]
+
     def signer(self, name: Literal["receipt", "checkpoint"]) -> Signer:
         return _signer(self.origin, name, self.secrets[name])
 
@@ -101,7 +106,7 @@ async def hold(db: Database, var: Path, names: Iterable[Name] = SERVING) -> Keys
     if not log["opened"] or len(known) < len(wanted):
         await db.write(lambda tx: _register(tx, var, wanted))
         known = {row["name"]: row for row in await db.fetch(IN_FORCE, list(wanted))}
-    secrets: dict[str, bytes] = {name: _found(var, name, known[name]["fingerprint"]) for name in wanted}
+    secrets: dict[str, bytes] = {name: key_with(var, name, known[name]["fingerprint"]) for name in wanted}
     return Keys(origin_of(log["log_id"], log["epoch"]), secrets)
 
 
@@ -116,7 +121,7 @@ async def rotate(db: Database, var: Path, name: Name, actor: Actor = SYSTEM) -> 
         log, at = await _log(tx), clock.now()
         old = await tx.fetchrow(IN_FORCE, [name])
         if old is not None:
-            _found(var, name, old["fingerprint"])
+            key_with(var, name, old["fingerprint"])
             await tx.execute(RETIRE, old["id"], at)
             await record(tx, actor, [Entry("key", old["id"], "key.retired", at, {"name": name})])
         return await _add(tx, log, name, keyfiles.another(var, name), at, actor)
@@ -149,18 +154,19 @@ async def _register(tx: Tx, var: Path, names: Iterable[Name]) -> None:
 
 async def _add(tx: Tx, log: Row, name: Name, secret: bytes, at: datetime, actor: Actor) -> str:
     signs = name in {"receipt", "checkpoint"}
-    key_id, found = uuid7(), fingerprint(name, secret)
+    key_id, made = uuid7(), fingerprint(name, secret)
     told = {
         "name": name,
-        "fingerprint": found,
+        "fingerprint": made,
         "vkey": _signer(origin_of(log["log_id"], log["epoch"]), name, secret).vkey if signs else None,
     }
     await tx.insert(TrailKey, [{"id": key_id, **told, "added_at": at}])
     await record(tx, actor, [Entry("key", key_id, "key.added", at, told)])
-    return found
+    return made
 
 
-def _found(var: Path, name: str, wanted: str) -> bytes:
+def key_with(var: Path, name: str, wanted: str) -> bytes:
+    """The key of that fingerprint, in force or retired; raises WrongKeyError where its file is not here."""
     for secret in keyfiles.every(var, name):
         if fingerprint(name, secret) == wanted:
             return secret

@@ -6,12 +6,14 @@ transaction it writes in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.core import clock
 from app.core.db import Database, Tx
+from app.core.ids import uuid7
 
 TERM: Final = timedelta(seconds=15)
 TAKE: Final = """
@@ -57,3 +59,23 @@ async def take(db: Database, name: str, owner: UUID, term: timedelta = TERM) -> 
 async def give_back(db: Database, name: str, owner: UUID) -> None:
     """So that another process need not wait out the term when this one stops."""
     await db.write(lambda tx: tx.execute(GIVE_BACK, name, owner))
+
+
+@dataclass
+class Job:
+    """One process's part in a job of which only one process may do anything at a time."""
+
+    db: Database
+    name: str
+    owner: UUID = field(default_factory=uuid7)
+    lease: Lease | None = None
+
+    async def held(self, now: datetime) -> Lease | None:
+        """Renewed when half of its term is over: nobody can take it before, and each renewal is a commit to wait for."""
+        if self.lease is None or clock.shifted(self.lease.until) - now < TERM / 2:
+            self.lease = await take(self.db, self.name, self.owner)
+        return self.lease
+
+    async def leave(self) -> None:
+        self.lease = None
+        await give_back(self.db, self.name, self.owner)

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from app.access.actor import Actor
+from app.access.scope import Shape, restricted_read_sql, visible_sql, watches_all
 from app.core.db import Reader, Row
 from app.trail.fold import Told
 from app.trail.prove import latest
@@ -129,6 +131,15 @@ class Wanted:
 
 
 EVERYTHING = Wanted()
+
+
+async def scope_of(reader: Reader, actor: Actor) -> FeedScope:
+    """Items within the caller's scope; everything else for those who watch the whole organisation."""
+    # The feed walks positions and tests what it meets, so it never starts from the units.
+    shape = Shape.WHOLE if actor.whole_tree else Shape.MANY
+    visible, args = visible_sql(actor, "item", FIRST_SCOPE_PARAMETER, shape)
+    unmasked, more = restricted_read_sql(actor, "item", FIRST_SCOPE_PARAMETER + len(args))
+    return FeedScope(visible, f"NOT {unmasked}", (*args, *more), await watches_all(reader, actor))
 
 
 def item_page_sql(item: str, after: str, limit: str, types: str) -> str:

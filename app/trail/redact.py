@@ -80,6 +80,7 @@ ORGANISATION: Final[Mapping[str, tuple[str, ...]]] = {
     "calendar_year": ("source",),
     "calendar_day": ("name_zh",),
     "snapshot": ("reason", "content", "definitions"),
+    "webhook_endpoint": ("url", "description"),
 }
 """Words of the organisation itself, who held which power included: not of an item, hence not redacted item by item."""
 FILE_NAME: Final = ("evidence", "file_name")

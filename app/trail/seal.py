@@ -18,12 +18,11 @@ import structlog
 from app.access.actor import SYSTEM
 from app.core import clock
 from app.core.db import Database, Reader, Row, Tx
-from app.core.ids import uuid7
 from app.tables.trail import Checkpoint, LogTile
 from app.trail.canonical import leaf_hash
 from app.trail.envelope import Entry
 from app.trail.keys import SEALING, Keys, hold
-from app.trail.lease import TERM, FencedError, Lease, give_back, take
+from app.trail.lease import FencedError, Job, Lease
 from app.trail.proof.checkpoints import format_checkpoint
 from app.trail.proof.tiles import Edge
 from app.trail.record import record
@@ -106,9 +105,11 @@ class Sealer:
     db: Database
     var: Path
     publish_to: Path | None = None
-    owner: UUID = field(default_factory=uuid7)
     keys: Keys | None = None
-    lease: Lease | None = None
+    job: Job = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.job = Job(self.db, LEASE)
 
     async def run(self, *, at_once: bool = False) -> int:
         """Seals what is due and gives how many events that were; does nothing while another process seals.
@@ -118,7 +119,7 @@ class Sealer:
         found = await standing(self.db)
         if not found.due(at_once=at_once):
             return 0
-        lease = await self._leased(found.at)
+        lease = await self.job.held(found.at)
         if lease is None:
             return 0
         # Anew every time: what a key signs after it was retired is nobody's, to whoever verifies it.
@@ -135,18 +136,11 @@ class Sealer:
                 if done < BATCH:
                     break  # what has come since is next second's: to look for it would lock the log and write once more
         except FencedError:
-            self.lease = None
+            self.job.lease = None
         return total
 
     async def stop(self) -> None:
-        self.lease = None
-        await give_back(self.db, LEASE, self.owner)
-
-    async def _leased(self, now: datetime) -> Lease | None:
-        """Renewed when half of its term is over: nobody can take it before, and each renewal is a commit to wait for."""
-        if self.lease is None or clock.shifted(self.lease.until) - now < TERM / 2:
-            self.lease = await take(self.db, LEASE, self.owner)
-        return self.lease
+        await self.job.leave()
 
     async def _sign(self) -> None:
         """Signs what was committed and not signed yet, be it by a process that died in between."""

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from app.core import clock
 from app.core.openapi import operations
@@ -21,8 +20,9 @@ from app.demo.client import Caller, Json
 from app.demo.organisation import build
 from tests.contract.test_documented_problems import DOCUMENT
 from tests.make.world import World, case
+from tests.support.database import Clone
 from tests.support.documented import operation_of
-from tests.support.service import client_of
+from tests.support.service import Serve, client_of
 
 UNTOLD = {
     "signIn": "an ordinary sign-in changes nothing but the time of the last one; those of administrators are told",
@@ -48,12 +48,13 @@ class Witness:
 
 
 @pytest.fixture
-async def watched(fresh_app: FastAPI) -> AsyncIterator[tuple[World, Witness]]:
+async def watched(database: Clone, serve: Serve) -> AsyncIterator[tuple[World, Witness]]:
     witness = Witness()
     hooks = {"response": [witness.look]}
-    made = await build(fresh_app.state.db, lambda: client_of(fresh_app, event_hooks=hooks))
-    yield World(fresh_app, made, Carrier(made)), witness
-    await made.close()
+    async with serve(database.app_url, webhook_hosts=("10.20.0.0/16",)) as app:
+        made = await build(app.state.db, lambda: client_of(app, event_hooks=hooks))
+        yield World(app, made, Carrier(made)), witness
+        await made.close()
 
 
 async def delete(caller: Caller, path: str) -> None:
@@ -157,6 +158,17 @@ async def freeze_figures(world: World) -> None:
     await office.post(f"/snapshots/{frozen['id']}/amendments", {"reason": "补录"})
 
 
+async def push_events(world: World) -> None:
+    who = await world.as_("system_admin")
+    made = await who.post("/webhook-endpoints", {"url": "http://10.20.0.1/hooks"})
+    place = f"/webhook-endpoints/{made['id']}"
+    await who.patch(place, {"state": "paused"})
+    for verb, body in (("rotateSecret", None), ("replay", {"after": 0})):
+        answer = await who.send("POST", f"{place}:{verb}", body)
+        assert answer.status_code == 200, answer.text
+    await delete(who, place)
+
+
 async def come_and_go(world: World) -> None:
     caller = await world.as_("viewer")
     changed = {"current_password": world.made.passwords["viewer"], "new_password": PASSWORD}
@@ -179,6 +191,7 @@ async def test_every_operation_that_writes_records_an_event(watched: tuple[World
         organise,
         set_the_rules,
         freeze_figures,
+        push_events,
         come_and_go,
     ):
         await part(world)

@@ -11,6 +11,7 @@ from app.core import logs
 SECRETS = {
     "address": "cannot reach postgresql://rectify_app:hunter2@db/rectify",
     "api key": "used rlk_hunter2_abcdef",
+    "webhook secret": "signed by whsec_hunter2+abc/def=",
     "header": "Authorization: Bearer hunter2.abc",
     "jwt": "got eyJhbGciOi.hunter2.sig",
 }

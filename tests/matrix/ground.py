@@ -21,6 +21,7 @@ from app.tables.ledger import Ledger, LedgerPolicy
 from app.tables.organisation import ApiKey
 from app.tables.snapshot import Snapshot
 from app.tables.trail import Redaction
+from app.tables.webhook import WebhookEndpoint
 from app.trail.positions import assign_positions
 from app.trail.seal import Sealer
 from tests.matrix.items import Row, put_children, put_item
@@ -173,7 +174,16 @@ async def _bystander(org: Organisation, unit: UUID) -> Row:
         "grant_id": await org.grant(one.id, "viewer", unit),
         "delegation_id": await org.delegation(other.id, one.id),
         "key_id": await _key(org, unit, one.id),
+        "endpoint_id": await _endpoint(org, owner_account_id=one.account_id),
     }
+
+
+async def _endpoint(org: Organisation, **owner: UUID) -> UUID:
+    """Paused, so that nothing is ever sent."""
+    return await org.put(
+        WebhookEndpoint, url="https://oa.example.gov.cn/", state="paused", secret_generation=1, secret_key="0" * 64, cursor=0,
+        due_at=THEN, **owner, **STAMPS,
+    )  # fmt: skip
 
 
 async def _key(
@@ -196,6 +206,7 @@ async def _caller(org: Organisation, who: Who, unit: UUID, desk: UUID) -> Caller
         "post_id": await org.post(one.id, desk),
         "delegation_id": await org.delegation(other.id, one.id),
         "key_id": await _key(org, unit, one.id),
+        "endpoint_id": await _endpoint(org, owner_account_id=one.account_id),
         "grant_id": await org.grant(one.id, "viewer", desk, ends_on=date(2020, 2, 1)),
     }
     if who.scopes is not None:
@@ -216,7 +227,8 @@ async def _with_keys(org: Organisation, who: Who, unit: UUID, person: Someone | 
     own = await _key(org, unit, owner, valid, scopes=scopes)
     await _key(org, unit, owner, expired, scopes=scopes, expires_at=clock.now() - timedelta(seconds=1))
     await _key(org, unit, owner, revoked, scopes=scopes, revoked_at=datetime.now(UTC))
-    return Caller(who, bearer(valid.secret), bearer(expired.secret), bearer(revoked.secret), {"key_id": own})
+    mine = {"key_id": own, "endpoint_id": await _endpoint(org, owner_api_key_id=own)}
+    return Caller(who, bearer(valid.secret), bearer(expired.secret), bearer(revoked.secret), mine)
 
 
 async def _seal(app: FastAPI, org: Organisation, targets: dict[str, Target]) -> None:

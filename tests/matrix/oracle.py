@@ -32,6 +32,7 @@ HOLDERS: dict[str, str] = {
     "organisation:manage": "system_admin",
     "access:manage": "security_admin",
     "trail:read": "auditor audit_admin",
+    "webhook:manage": "system_admin integration",
     "snapshot:make": "first_responsible supervision_office",
     "redaction:read": "security_admin audit_admin",
     "redaction:request": "security_admin",
@@ -43,7 +44,16 @@ EVERY_PERSON = frozenset(
      "delegation:write"}
 )  # fmt: skip
 A_PROGRAM = frozenset(
-    {"item:read", "event:read", "organisation:read", "ledger:read", "item:draft", "progress:write", "evidence:write"}
+    {
+        "item:read",
+        "event:read",
+        "organisation:read",
+        "ledger:read",
+        "item:draft",
+        "progress:write",
+        "evidence:write",
+        "webhook:manage",
+    }
 )
 ADMINISTRATORS = frozenset({"system_admin", "security_admin", "audit_admin"})
 WITH_A_FOREIGN_PASSWORD = frozenset(
@@ -141,6 +151,14 @@ item:read         GET    /v1/snapshots
 snapshot:make     POST   /v1/snapshots
 item:read         GET    /v1/snapshots/{snapshot_id}
 snapshot:make     POST   /v1/snapshots/{snapshot_id}/amendments
+webhook:manage    GET    /v1/webhook-endpoints
+webhook:manage    POST   /v1/webhook-endpoints
+webhook:manage    GET    /v1/webhook-endpoints/{endpoint_id:uuid}
+webhook:manage    PATCH  /v1/webhook-endpoints/{endpoint_id:uuid}
+webhook:manage    DELETE /v1/webhook-endpoints/{endpoint_id:uuid}
+webhook:manage    POST   /v1/webhook-endpoints/{endpoint_id}:rotateSecret
+webhook:manage    POST   /v1/webhook-endpoints/{endpoint_id}:replay
+webhook:manage    GET    /v1/webhook-endpoints/{endpoint_id}/deliveries
 item:read         GET    /v1/items
 item:draft        POST   /v1/items
 item:act          POST   /v1/items:batchTransition
@@ -225,7 +243,7 @@ def columns(operation: str) -> tuple[str, ...]:
     if "{item_id}" in operation:
         return (*RELATIONS, *KINDS)
     named = set(re.findall(r"\{([a-z_]+)", operation)) - {"code", "name", "file", "path", "category_id", "index"}
-    if named & {"person_id", "post_id", "key_id", "delegation_id", "grant_id"}:
+    if named & {"person_id", "post_id", "key_id", "delegation_id", "grant_id", "endpoint_id"}:
         return (*RELATIONS, MINE)
     return RELATIONS if named or "{index}" in operation else ("own",)
 
@@ -282,6 +300,8 @@ def _read(who: Who, path: str, column: str) -> Answer:
         seen = path == "/v1/delegations" or who.role == "security_admin" or column == MINE
     elif "{key_id}" in path:
         seen = who.role == "security_admin" or (column == MINE and who.person)
+    elif "{endpoint_id" in path:
+        seen = who.role == "system_admin" or column == MINE
     elif "{index}" in path or "{snapshot_id}" in path:
         seen = sees_item(who, column)
     elif path.endswith("/content"):

@@ -73,6 +73,25 @@ async def test_keys_and_delegations_of_others_are_not_there(ground: Ground, who:
 
 
 @pytest.mark.parametrize("who", CALLERS, ids=lambda who: who.name)
+async def test_an_endpoint_is_its_owners_and_an_administrator_can_only_stop_it(ground: Ground, who: Who) -> None:
+    caller, admin = ground.caller(who), who.role == "system_admin"
+    let = who.may("webhook:manage") and not who.foreign_password
+    for column in (*RELATIONS, MINE):
+        place = f"/v1/webhook-endpoints/{ground.ids(caller, column)['endpoint_id']}"
+        own = column == MINE
+        stops = 403 if not let else 412 if admin or own else 404
+        owns = stops if own or not admin else 403
+        for method, path, body, wanted in (
+            ("DELETE", "", None, stops),
+            ("PATCH", "", {"state": "active"}, stops),
+            ("PATCH", "", {"event_types": ["item.*"]}, owns),
+            ("POST", ":rotateSecret", None, owns),
+            ("POST", ":replay", {"after": 0}, owns),
+        ):
+            assert await status(ground, caller, method, f"{place}{path}", body) == wanted, (column, method, path)
+
+
+@pytest.mark.parametrize("who", CALLERS, ids=lambda who: who.name)
 async def test_nobody_makes_a_key_or_lends_a_role_in_the_name_of_somebody_else(ground: Ground, who: Who) -> None:
     caller, other = ground.caller(who), str(ground.targets["own"].ids["person_id"])
     key = {"name": "脚本", "unit_id": str(ground.targets["own"].unit), "scopes": ["item:read"], "person_id": other,

@@ -131,6 +131,17 @@ def test_the_doctor_approves_of_a_migrated_database_with_separated_roles(var: Pa
     assert re.search(r"^ok +roles", done.stdout, re.MULTILINE)
 
 
+def test_hosts_that_mean_nothing_are_one_line_to_whoever_starts_the_service(var: Path, database: Clone) -> None:
+    wrong = {"DATABASE_URL": database.app_url, "RECTIFY_WEBHOOK_HOSTS": "oa.example.gov.cn,1.2.3"}
+    done = rectify(var, "serve", PORT="0", **wrong)
+    assert done.returncode == 1
+    assert "RECTIFY_WEBHOOK_HOSTS: 1.2.3" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search(
+        r"^fail +webhooks +RECTIFY_WEBHOOK_HOSTS: 1\.2\.3", rectify(var, "doctor", **wrong).stdout, re.MULTILINE
+    )
+
+
 def test_the_doctor_says_what_to_do_about_what_it_finds(var: Path, empty_database: Clone) -> None:
     pending = rectify(var, "doctor", DATABASE_URL=empty_database.superuser_url)
     assert pending.returncode == 1

@@ -29,7 +29,7 @@ async def held(database: Clone, var: Path, name: str) -> bytes:
         await db.close()
 
 
-@pytest.mark.parametrize("name", ["session", "cursor", "receipt", "checkpoint"])
+@pytest.mark.parametrize("name", ["session", "cursor", "receipt", "checkpoint", "webhook"])
 def test_a_rotation_puts_a_new_key_in_force_and_says_what_to_restart(database: Clone, var: Path, name: str) -> None:
     before = asyncio.run(held(database, var, name))
     done = rectify(var, "keys", "rotate", name, DATABASE_URL=database.app_url)

@@ -68,6 +68,9 @@ CODES = {
     "trail_key": {"name", "fingerprint", "vkey"},
     "trail_subject": {"kind", "hash"},
     "unit": {"code"},
+    "webhook_attempt": {"outcome", "error"},
+    "webhook_endpoint": {"event_types", "state", "state_reason", "secret_key", "previous_key", "last_error"},
+    "webhook_held": {"subject_kind", "body"},
 }  # fmt: skip
 EVENT, OTHER = UUID(int=1), UUID(int=2)
 ROW = str(UUID(int=9))

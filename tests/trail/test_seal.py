@@ -13,7 +13,7 @@ from app.core import clock
 from app.core.ids import uuid7
 from app.trail import seal
 from app.trail.keys import SEALING, hold
-from app.trail.lease import TERM, FencedError, take
+from app.trail.lease import TERM, FencedError, Job, take
 from app.trail.positions import assign_positions
 from app.trail.proof.checkpoints import parse_checkpoint
 from app.trail.proof.merkle import tree_root
@@ -90,7 +90,7 @@ async def test_more_than_a_batch_is_sealed_in_several_checkpoints(
 async def test_an_idle_log_is_not_written_to(history: History, sealer: Sealer) -> None:
     await sealer.run(at_once=True)
     before = await history.db.fetchval(UNTIL)
-    sealer.lease = None
+    sealer.job.lease = None
     await sealer.run()
     assert await history.db.fetchval(UNTIL) == before
 
@@ -101,8 +101,8 @@ async def test_a_lease_is_renewed_when_half_of_it_is_over_and_not_before(history
     await grow(history, 2)
     assert await sealer.run(at_once=True) == 2
     assert await history.db.fetchval(UNTIL) == before
-    assert sealer.lease is not None
-    sealer.lease = replace(sealer.lease, until=sealer.lease.until - TERM / 2)
+    assert sealer.job.lease is not None
+    sealer.job.lease = replace(sealer.job.lease, until=sealer.job.lease.until - TERM / 2)
     await grow(history, 2)
     assert await sealer.run(at_once=True) == 2
     assert await history.db.fetchval(UNTIL) > before
@@ -151,16 +151,17 @@ async def test_only_one_process_seals_and_another_takes_over_when_it_is_gone(his
 
 async def test_a_sealer_that_was_overtaken_while_it_slept_writes_nothing(history: History, sealer: Sealer) -> None:
     await grow(history, 2)
-    slept = await take(history.db, seal.LEASE, sealer.owner)
+    slept = await take(history.db, seal.LEASE, sealer.job.owner)
     assert slept is not None
     await sealer.stop()
     assert await take(history.db, seal.LEASE, uuid7()) is not None
     with pytest.raises(FencedError):
         await history.db.write(lambda tx: seal._extend(tx, slept))
     assert await checkpoints(history) == []
-    woken = Sealer(history.db, sealer.var, owner=sealer.owner, lease=slept)
+    woken = Sealer(history.db, sealer.var)
+    woken.job = Job(history.db, seal.LEASE, sealer.job.owner, slept)
     assert await woken.run(at_once=True) == 0
-    assert woken.lease is None
+    assert woken.job.lease is None
     assert await checkpoints(history) == []
 
 

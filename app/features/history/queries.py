@@ -10,26 +10,18 @@ from app.access.actor import Actor
 from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE, actor_from_row, credential_of
 from app.access.guarding import parsed_id, require
 from app.access.permissions import Permission
-from app.access.scope import (
-    CTE_SEALED,
-    JOINED,
-    Shape,
-    predicate,
-    restricted_predicate,
-    restricted_read_sql,
-    visible_sql,
-    watches_all,
-)
+from app.access.scope import CTE_SEALED, JOINED, Shape, predicate, restricted_predicate
 from app.core.db import Database, Reader
 from app.core.errors import Problem
 from app.core.http import Request
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery, relation
 from app.features.history import schemas
-from app.features.history.rules import ACTION_OF, hide, label_of
+from app.features.history.rules import hide
+from app.lifecycle.event_types import ACTION_OF, EVENT_TYPES
 from app.lifecycle.states import Action
 from app.lifecycle.transitions import BY_ACTION
 from app.trail import read
-from app.trail.read import FIRST_SCOPE_PARAMETER, EventRow, FeedRow, FeedScope, Wanted, item_count_sql, item_page_sql
+from app.trail.read import EventRow, FeedRow, Wanted, item_count_sql, item_page_sql
 
 TRANSITIONS: Final = sorted(ACTION_OF)
 REOPENED: Final = BY_ACTION[Action.REOPEN].event
@@ -98,7 +90,7 @@ async def transitions(
 async def feed(db: Database, actor: Actor, query: schemas.FeedQuery) -> schemas.Feed:
     """Items within the caller's scope; everything else for those who watch the whole organisation."""
     async with db.snapshot() as reader:
-        scope = _scope(actor, configuration=await watches_all(reader, actor))
+        scope = await read.scope_of(reader, actor)
         found = await read.feed(reader, query.after, query.limit, scope, Wanted(query.type, query.subject_kind))
         names = await _names(reader, [row.event for row in found.rows])
     items = [_feed_event(row, names) for row in found.rows]
@@ -129,14 +121,6 @@ async def _slice(
     if row["total"] is not None:
         envelope |= {"total": min(row["total"], TOTAL_CAP), "total_relation": relation(row["total"])}
     return _Slice(rows, row["names"] or {}, not row["unmasked"], envelope)
-
-
-def _scope(actor: Actor, *, configuration: bool) -> FeedScope:
-    # The feed walks positions and tests what it meets, so it never starts from the units.
-    shape = Shape.WHOLE if actor.whole_tree else Shape.MANY
-    visible, args = visible_sql(actor, "item", FIRST_SCOPE_PARAMETER, shape)
-    unmasked, more = restricted_read_sql(actor, "item", FIRST_SCOPE_PARAMETER + len(args))
-    return FeedScope(visible, f"NOT {unmasked}", (*args, *more), configuration)
 
 
 async def _names(reader: Reader, rows: Iterable[EventRow]) -> Names:
@@ -174,7 +158,7 @@ def _masked_actor(told: Mapping[str, Any]) -> list[str]:
 def _event(row: EventRow, names: Names, *, masked: bool) -> dict[str, Any]:
     fields, hidden = hide(row.fields, restricted=masked)
     comment = fields.pop("comment", None)
-    label = label_of(row.type)
+    label = EVENT_TYPES.get(row.type)
     names_hidden = _masked_actor(row.actor) if masked else []
     return {
         "id": row.id,

@@ -75,6 +75,7 @@ class KeyName(LabelledEnum):
     CURSOR = "cursor", "翻页游标", "Cursors"
     RECEIPT = "receipt", "回执", "Receipts"
     CHECKPOINT = "checkpoint", "检查点", "Checkpoints"
+    WEBHOOK = "webhook", "推送", "Webhooks"
 
 
 class Key(Out):

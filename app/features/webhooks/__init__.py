@@ -1,0 +1,1 @@
+"""Events pushed to other systems as they happen: signed, in order for each item, until they are taken."""
