@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261127_1600"
-down_revision = "20261126_1500"
+down_revision = "20261127_1510"
 branch_labels = None
 depends_on = None
 

@@ -89,13 +89,15 @@ def test_twins_differ_in_how_they_are_run_and_not_in_what_is_told_of_them(tmp_pa
         assert told[0]["responses"].keys() == told[1]["responses"].keys()
 
 
-def test_an_item_and_the_list_of_items_pass_the_framework_by() -> None:
+def test_items_their_list_and_their_history_pass_the_framework_by() -> None:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, StrictRoute)]
     direct = {route.operation_id for route in routes if route.direct}
-    assert direct == {"getItem", "listItems"}
+    assert direct == {"getItem", "listItems", "listItemEvents", "listTransitions"}
 
 
-def test_they_lead_all_routes_and_so_are_found_before_anything_is_put_around_a_request(tmp_path: Path) -> None:
+def test_items_and_their_list_lead_all_routes_and_are_found_before_anything_is_put_around_a_request(
+    tmp_path: Path,
+) -> None:
     settings = Settings.model_validate(
         {"database_url": SecretStr("postgresql://nobody@127.0.0.1:1/none"), "var": tmp_path}
     )
