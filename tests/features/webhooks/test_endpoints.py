@@ -14,6 +14,7 @@ from app.core import clock
 from app.features.webhooks import commands, standing
 from tests.features.webhooks.pushing import PATH, Pushing
 from tests.support.database import Clone, execute
+from tests.support.listening import listening
 from tests.support.organisation import Organisation
 from tests.support.service import client_of
 
@@ -44,15 +45,14 @@ async def test_every_change_is_an_event_of_the_endpoint_and_none_holds_a_secret(
     assert (await pushing.send("GET", f"/{made['id']}")).status_code == 404
 
 
-async def test_a_secret_is_shown_once_and_kept_nowhere(
-    pushing: Pushing, database: Clone, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_secret_is_shown_once_and_kept_nowhere(pushing: Pushing, database: Clone) -> None:
     key = uuid4().hex
     body = {"url": pushing.one.url}
-    first = await pushing.send("POST", "", body, headers={"Idempotency-Key": key})
-    again = await pushing.send("POST", "", body, headers={"Idempotency-Key": key})
-    await pushing.push()
-    written = "".join(capfd.readouterr())
+    with listening("debug") as log:
+        first = await pushing.send("POST", "", body, headers={"Idempotency-Key": key})
+        again = await pushing.send("POST", "", body, headers={"Idempotency-Key": key})
+        await pushing.push()
+    written = log.getvalue()
     assert "/v1/webhook-endpoints" in written
     secret = first.json()["secret"]
     assert secret.startswith("whsec_")
