@@ -11,6 +11,7 @@ from typing import Any, Final
 from app.core import clock
 from app.core.db import Database, Reader
 from app.core.errors import Fault, Problem, Text
+from app.core.fields import EARLIEST
 from app.features.statistics import schemas
 from app.features.statistics.figures import Frame, Row, figures, may_withhold
 from app.features.statistics.fresh import Fresh
@@ -196,8 +197,9 @@ def _cross(frame: Frame, ask: Asked, found: Counted, masked: Sums, keys: Keys) -
 
 
 def _months_back(day: date, count_: int) -> list[str]:
-    last = day.year * 12 + day.month - 1
-    return [f"{index // 12}-{index % 12 + 1:02}" for index in range(last - count_ + 1, last + 1)]
+    """Fewer where the calendar of the service begins within them."""
+    first, last = (each.year * 12 + each.month - 1 for each in (EARLIEST, day))
+    return [f"{index // 12}-{index % 12 + 1:02}" for index in range(max(first, last - count_ + 1), last + 1)]
 
 
 async def trend(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, query: schemas.TrendQuery) -> schemas.Trend:

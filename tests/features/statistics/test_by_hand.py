@@ -247,6 +247,12 @@ async def test_the_course_of_days_taken_is_what_was_known_when_each_month_ended(
     assert [figure["value"] for figure in found["totals"]] == ["30", "26.3"]
 
 
+async def test_a_course_begins_with_the_first_year_there_is(told: Asking) -> None:
+    answer = await told.get("/statistics/trend", metric="closed", months="24", as_of="1900-03-01T00:00:00Z")
+    assert answer.status_code == 200, answer.text
+    assert [point["month"] for point in answer.json()["series"]] == ["1900-01", "1900-02", "1900-03"]
+
+
 async def test_working_days_of_a_year_without_a_calendar_are_not_guessed(told: Asking) -> None:
     start = ("2025-12-02 registered", "2025-12-03 assigned due=2026-06-01")
     await told.item(*start, "2025-12-30 acknowledged", "2026-01-06 verifying", "2026-01-07 closing")
