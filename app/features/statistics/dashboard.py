@@ -140,15 +140,15 @@ def _put_together(view: Viewpoint, counts: Counts, masked: Sums, rows: list[Item
         scope=view.scope,
         filters=dict(view.filters),
         figures=[
-            *figures(frame, TILES, total(sums), total(masked)),
-            *figures(frame, HEADLINES, sums.row("headline"), masked.row("headline")),
+            *figures(frame, TILES, total(sums), total(masked), frame.filters),
+            *figures(frame, HEADLINES, sums.row("headline"), masked.row("headline"), frame.filters),
         ],
         lights=_lights(frame, sums, masked),
         by_unit=_groups(frame, By.UNIT, counts, masked),
         by_source=_groups(frame, By.SOURCE_TYPE, counts, masked),
         by_category=_groups(frame, By.CATEGORY, counts, masked),
         months=_months(frame, sums, masked),
-        due_this_week=figures(week, (DUE,), sums.row("due"), masked.row("due"))[0],
+        due_this_week=figures(week, (DUE,), sums.row("due"), masked.row("due"), week.filters)[0],
         overdue_items=rows,
         outcomes=_outcomes(frame, sums),
     )

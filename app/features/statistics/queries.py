@@ -174,7 +174,8 @@ async def statistics(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, as
 def totals(frame: Frame, metrics: Sequence[Metric], sums: Sums, masked: Sums) -> list[schemas.Figure]:
     """One figure a metric over everything chosen."""
     return [
-        figures(frame, (metric,), *(each.row("whole", metric.code) for each in (sums, masked)))[0] for metric in metrics
+        figures(frame, (metric,), *(each.row("whole", metric.code) for each in (sums, masked)), frame.filters)[0]
+        for metric in metrics
     ]
 
 
@@ -187,9 +188,10 @@ def _order(sums: Sums) -> list[Keys]:
 def _cross(frame: Frame, ask: Asked, found: Counted, masked: Sums, keys: Keys) -> schemas.Cross:
     made = []
     for metric in ask.metrics:
-        filters = dict(frame.filters)
+        filters: Mapping[str, str] | None = frame.filters
         for grouping, key in zip(ask.groupings, keys, strict=True):
-            filters = narrowed(filters, grouping, key, shares=metric.grain is Grain.UNIT_SHARE)
+            if filters is not None:
+                filters = narrowed(filters, grouping, key, shares=metric.grain is Grain.UNIT_SHARE)
         row, hidden = (sums.row("group", metric.code, keys) for sums in (found.sums, masked))
         made += figures(frame, (metric,), row, hidden, filters)
     names = [names[key] for names, key in zip(found.names, keys, strict=True)]

@@ -89,7 +89,7 @@ class Period(Out):
 
 
 class Drill(Out):
-    """Addresses of the lists that hold exactly what was counted; null where nothing may be told apart."""
+    """Addresses of the lists that hold exactly what was counted; null where nothing may be told apart, or no list does."""
 
     numerator: str | None
     denominator: str | None
