@@ -75,9 +75,7 @@ def _figure(
     below = None if hidden or denominator is None else denominator.total
     days = frame.period if metric.basis is Basis.PERIOD else None
     shown = None if hidden else filters
-    leads = {
-        part: None if shown is None else address(metric, part, frame.period, shown, frame.past) for part in Part
-    }
+    leads = {part: None if shown is None else address(metric, part, frame.period, shown, frame.past) for part in Part}
     return Figure(
         metric=metric.code,
         version=metric.version,

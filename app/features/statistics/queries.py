@@ -174,8 +174,9 @@ async def statistics(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, as
 def totals(frame: Frame, metrics: Sequence[Metric], sums: Sums, masked: Sums) -> list[schemas.Figure]:
     """One figure a metric over everything chosen."""
     return [
-        figures(frame, (metric,), *(each.row("whole", metric.code) for each in (sums, masked)), frame.filters)[0]
+        figures(frame, (metric,), sums.row(*key), masked.row(*key), frame.filters)[0]
         for metric in metrics
+        for key in [("whole", metric.code)]
     ]
 
 

@@ -161,14 +161,17 @@ class Month(Out):
 
 
 class OutcomeTotal(Out):
-    """What rectification has yielded so far, by kind: entries, amounts in fen, quantities, and the items behind them."""
+    """What rectification has yielded so far, by kind: entries, amounts in fen, quantities, and the items behind them.
+
+    Null where those are too few to be told of, as with any figure.
+    """
 
     kind: str
     name: Label
-    count: int
-    amount_fen: int
-    quantity: int
-    items: int
+    count: int | None
+    amount_fen: int | None
+    quantity: int | None
+    items: int | None
     drill: Annotated[str | None, Field(description="这些事项的列表 · the list of the items behind them")]
 
 

@@ -49,7 +49,8 @@ def _counts(board: Json) -> Iterator[tuple[int, str]]:
         if counted["count"] is not None:
             yield counted["count"], counted["drill"]
     for outcome in board["outcomes"]:
-        yield outcome["items"], outcome["drill"]
+        if outcome["items"] is not None:
+            yield outcome["items"], outcome["drill"]
 
 
 @pytest.mark.parametrize("caller", ["whole tree", "30 units"])
@@ -205,6 +206,26 @@ async def test_outcomes_of_a_moment_are_those_recorded_by_then_and_not_removed_y
     assert await at("2026-02-01") == {"recovered_funds": (1, 150_00), "institution": (1, 0)}
     assert await at("2026-03-01") == {"recovered_funds": (1, 150_00)}
     assert await at(None) == {"recovered_funds": (2, 220_00)}
+
+
+@pytest.mark.parametrize("past", [False, True])
+async def test_outcomes_of_few_are_withheld_with_a_restricted_one_among_them(told: Asking, *, past: bool) -> None:
+    """As the metric of the same items is, for whoever may not read that one."""
+    steps = ("2026-01-05 registered", "2026-01-06 assigned due=2026-03-01", "2026-01-10 rectifying")
+    add = """INSERT INTO outcome (item_id, id, cycle, kind, name, amount_fen, changed_seq, created_at)
+             VALUES ($1, gen_random_uuid(), 1, 'recovered_funds', '成果', 150, 3, $2)"""
+    moment = {"as_of": _z("2026-02-01")} if past else {}
+    seen = []
+    for level in ("restricted", "internal", "internal"):
+        item = await told.item(*steps, confidentiality=level)
+        await told.plot.connection.execute(add, item, instant("2026-01-10"))
+        board = (await told.get("/dashboard", "leader", **moment)).json()
+        one = next(one for one in board["outcomes"] if one["kind"] == "recovered_funds")
+        found = await told.get("/statistics", "leader", metric="outcome_recovered_funds", **moment)
+        figure = found.json()["totals"][0]
+        assert (one["items"], one["drill"] is None) == (figure["numerator"], figure["suppressed"])
+        seen.append([one[name] for name in ("count", "amount_fen", "quantity", "items")])
+    assert seen == [[None] * 4, [None] * 4, [3, 450, 0, 3]]
 
 
 async def test_figures_are_made_anew_within_five_seconds(told: Asking) -> None:

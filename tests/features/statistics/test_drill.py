@@ -289,7 +289,9 @@ async def test_shares_that_no_list_holds_lead_nowhere(lived: Lived) -> None:
     assert len(ends) > 1
     assert {key for key, address in ends.items() if address is not None} == {unit}
     own = next(group["figures"][0] for group in found["groups"] if group["keys"] == [unit])
-    assert len(await _listed(lived, "whole tree", own["drill"]["denominator"])) == own["denominator"]
+    listed = await _listed(lived, "whole tree", own["drill"]["denominator"])
+    assert listed is not None
+    assert len(listed) == own["denominator"]
 
 
 def test_every_metric_has_an_answer_of_its_own() -> None:

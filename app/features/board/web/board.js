@@ -16,8 +16,12 @@ const asTable = new Set();
 export const listOf = (drill) => (drill ? `#/items?${drill.split("?")[1] ?? ""}` : null);
 const isRate = (figure) => figure.value_unit === "percent";
 
+const withheld = () => h("abbr", { title: t("few") }, "＊");
+// A count without a definition of its own; null is one of too few to be told of.
+const counted = (value) => (value === null ? withheld() : count(value));
+
 function shown(figure) {
-  if (figure.suppressed) return h("abbr", { title: t("few") }, "＊");
+  if (figure.suppressed) return withheld();
   if (figure.value === null) return "—";
   if (figure.value_unit === "count") return count(figure.numerator);
   return isRate(figure) ? `${figure.value}%` : figure.value;
@@ -49,7 +53,7 @@ function tiles(told) {
     told.figures.filter((one) => !isRate(one)).map((one) =>
       tile(one.metric, say(one.label), shown(one), listOf(one.drill.denominator ?? one.drill.numerator), note(one))),
     tile("due_this_week", t("due_week"), shown(told.due_this_week), listOf(told.due_this_week.drill.numerator)),
-    last ? tile("reopened_month", t("reopened_month"), count(last.reopened.count), listOf(last.reopened.drill)) : null);
+    last ? tile("reopened_month", t("reopened_month"), counted(last.reopened.count), listOf(last.reopened.drill)) : null);
 }
 
 function panel(name, title, ...children) {
@@ -115,7 +119,7 @@ function lights(told) {
   return panel("lights", t("lights"), h("ul", { class: "lights" },
     LAMPS.map(([key, light]) => h("li", {},
       linked(listOf(told.lights[key].drill), { class: `light light-${light}`, "data-light": light },
-        lamp(light), h("span", {}, t(`light_${light}`)), h("strong", {}, count(told.lights[key].count)))))));
+        lamp(light), h("span", {}, t(`light_${light}`)), h("strong", {}, counted(told.lights[key].count)))))));
 }
 
 function months(told) {
@@ -124,7 +128,7 @@ function months(told) {
   const table = h("table", {},
     h("thead", {}, h("tr", {}, ["month", "registered", "closed", "reopened"].map((key) => h("th", { scope: "col", class: key === "month" ? null : "figure" }, t(key))))),
     h("tbody", {}, rows.map((row) => h("tr", { "data-month": row.month }, h("th", { scope: "row" }, row.month),
-      ["registered", "closed", "reopened"].map((key) => cell(row[key].drill, count(row[key].count)))))));
+      ["registered", "closed", "reopened"].map((key) => cell(row[key].drill, counted(row[key].count)))))));
   return charted("months", t("months"), charts.months(rows), table);
 }
 
@@ -166,8 +170,8 @@ function overdue(told) {
 function outcomes(told) {
   return panel("outcomes", t("outcomes"), h("dl", { class: "outcomes" }, told.outcomes.map((one) => h("div", { "data-outcome": one.kind },
     h("dt", {}, say(one.name)),
-    h("dd", {}, linked(one.items ? listOf(one.drill) : null, { title: t("in_items", { n: count(one.items) }) },
-      h("strong", {}, one.amount_fen ? money(one.amount_fen) : count(one.count))))))));
+    h("dd", {}, linked(one.items ? listOf(one.drill) : null, { title: one.items === null ? null : t("in_items", { n: count(one.items) }) },
+      h("strong", {}, one.amount_fen ? money(one.amount_fen) : counted(one.count))))))));
 }
 
 let drawn = "";
