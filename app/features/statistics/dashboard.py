@@ -60,6 +60,10 @@ class Counts:
     overdue: list[UUID]
     names: dict[By, dict[str | None, Label]]
 
+    @property
+    def numbers(self) -> int:
+        return self.sums.numbers
+
 
 async def _counts(db: Database, view: Viewpoint, base: Base | None) -> Counts:
     async with db.snapshot() as reader:

@@ -59,6 +59,10 @@ class Counted:
     sums: Sums = field(default_factory=Sums)
     names: list[dict[str | None, Label]] = field(default_factory=list)
 
+    @property
+    def numbers(self) -> int:
+        return self.sums.numbers
+
 
 def asked(query: schemas.StatisticsQuery) -> Asked:
     """Raises validation_failed for half a period or one that ends before it begins."""
