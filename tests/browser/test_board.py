@@ -162,6 +162,18 @@ async def test_one_day_is_not_days_in_english(page: Page, site: Site) -> None:
     assert await page.js(said.format("zh-CN")) == ["逾期 1 天", "逾期 2 天", "逾期 21 天"]
 
 
+async def test_a_search_that_is_refused_can_be_set_right(page: Page, site: Site) -> None:
+    await sign_in(page, site)
+    await go(page, "#/items?q=。。&without=mode", "items")
+    assert await page.js(TEXT_OF.format("[role=alert]")) == ["至少两个可检索的字符"]
+    assert await page.js("document.querySelector('input[name=q]').value") == "。。"
+    assert await page.js("document.querySelectorAll('.chip').length") == 1
+    await page.js("document.querySelector('input[name=q]').value = '问题'")
+    await page.js("document.querySelector('.filters').requestSubmit()")
+    await page.until("document.querySelector('[data-total]')")
+    page.complaints[:] = [one for one in page.complaints if "422" not in one]
+
+
 async def test_an_item_says_whether_its_last_step_is_under_a_signed_checkpoint(page: Page, site: Site) -> None:
     await site.seal()
     await sign_in(page, site)

@@ -247,6 +247,22 @@ async def test_the_course_of_days_taken_is_what_was_known_when_each_month_ended(
     assert [figure["value"] for figure in found["totals"]] == ["30", "26.3"]
 
 
+async def test_midnight_in_china_belongs_to_the_period_that_begins(told: Asking) -> None:
+    await told.item("2026-01-31 23:59 registered", "2026-02-01 assigned due=2026-06-01")
+    await told.item("2026-02-01 00:00 registered", "2026-02-02 assigned due=2026-06-01")
+    await told.item(*START, "2026-02-28 23:59 closed")
+    await told.item(*START, "2026-03-01 00:00 closed")
+    january, february, march = (
+        {"period_from": f"2026-{month:02}-01", "period_to": f"2026-{month:02}-{last}"}
+        for month, last in ((1, 31), (2, 28), (3, 31))
+    )
+    assert [await told("registered_within", **days) for days in (january, february)] == [
+        (3, None, None),
+        (1, None, None),
+    ]
+    assert [await told("closed_within", **days) for days in (february, march)] == [(1, None, None), (1, None, None)]
+
+
 async def test_a_course_begins_with_the_first_year_there_is(told: Asking) -> None:
     answer = await told.get("/statistics/trend", metric="closed", months="24", as_of="1900-03-01T00:00:00Z")
     assert answer.status_code == 200, answer.text
