@@ -174,6 +174,18 @@ async def test_a_search_that_is_refused_can_be_set_right(page: Page, site: Site)
     page.complaints[:] = [one for one in page.complaints if "422" not in one]
 
 
+async def test_a_chart_says_that_it_does_not_show_all_groups(page: Page, site: Site) -> None:
+    office = await site.api("supervision_office")
+    codes = [one["code"] for one in (await office.get("/categories?limit=200"))["items"] if one["parent_id"]]
+    for code in codes[:11]:
+        await site.world.item("registered", of=case(category=code))
+    site.world.app.state.figures = Fresh()
+    every = len((await site.dashboard("supervision_office"))["by_category"])
+    await sign_in(page, site)
+    assert every > 9
+    assert await page.js(TEXT_OF.format(".cut")) == [f"前 9 项，共 {every} 项"]
+
+
 async def test_an_item_says_whether_its_last_step_is_under_a_signed_checkpoint(page: Page, site: Site) -> None:
     await site.seal()
     await sign_in(page, site)

@@ -62,7 +62,7 @@ function panel(name, title, ...children) {
 }
 
 // A chart and its table are two views of the same rows; the button chooses.
-function charted(name, title, make, table) {
+function charted(name, title, make, table, note = null) {
   const chart = h("div", { class: "chart" });
   const rows = h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": `${title} · ${t("as_table")}` }, table);
   const button = h("button", { class: "quiet", type: "button", onclick: toggle });
@@ -79,7 +79,7 @@ function charted(name, title, make, table) {
     button.setAttribute("aria-label", `${title}：${button.textContent}`);
     if (!table) requestAnimationFrame(() => chart.isConnected && charts.draw(chart, make, title));
   }
-  const made = panel(name, title, chart, rows);
+  const made = panel(name, title, chart, rows, note);
   made.firstChild.append(button);
   show();
   return made;
@@ -132,6 +132,9 @@ function months(told) {
   return charted("months", t("months"), charts.months(rows), table);
 }
 
+// A chart has room for so many; the table holds them all.
+const cut = (groups, most) => (groups.length > most ? h("p", { class: "cut" }, t("first_of", { n: count(most), all: count(groups.length) })) : null);
+
 function cellsOf(group) {
   return Object.fromEntries(group.figures.map((one) => [one.metric,
     { name: say(one.label), count: one.numerator, drill: listOf(one.drill.numerator), figure: one }]));
@@ -150,12 +153,12 @@ function groupTable(groups) {
 function units(told) {
   const rows = told.by_unit.slice(0, MOST_UNITS).map((group) => ({ name: nameOf(group), cells: cellsOf(group) }));
   const stacked = rows.map((row) => ({ ...row, cells: Object.fromEntries(STACKED.map((code) => [code, row.cells[code]])) }));
-  return charted("units", t("by_unit"), charts.units(stacked), groupTable(told.by_unit));
+  return charted("units", t("by_unit"), charts.units(stacked), groupTable(told.by_unit), cut(told.by_unit, MOST_UNITS));
 }
 
 function bars(name, title, groups, tone) {
   const rows = groups.map((group) => ({ name: nameOf(group), count: group.figures[0]?.numerator ?? null, drill: listOf(group.figures[0]?.drill.numerator) }));
-  return charted(name, title, charts.bars(rows.slice(0, MOST_BARS), tone), groupTable(groups));
+  return charted(name, title, charts.bars(rows.slice(0, MOST_BARS), tone), groupTable(groups), cut(groups, MOST_BARS));
 }
 
 function overdue(told) {

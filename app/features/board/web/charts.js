@@ -184,6 +184,7 @@ export const bars = (rows, tone) => () => {
   return {
     grid: { left: size(0.1), right: size(2.2), top: size(0.2), bottom: size(0.1), containLabel: true },
     xAxis: { type: "value", show: false },
+    media: [{ query: { maxWidth: size(12) }, option: { yAxis: { axisLabel: { width: size(4.5) } } } }],
     yAxis: {
       type: "category",
       data: shown.map((row) => row.name),

@@ -52,6 +52,7 @@ const WORDS = {
   total: ["总数", "Total"],
   as_table: ["表格", "Table"],
   as_chart: ["图形", "Chart"],
+  first_of: ["前 {n} 项，共 {all} 项", "{n} of {all}"],
   few: ["含敏感事项且不足 3 件，不予显示", "Withheld: fewer than 3, restricted items among them"],
   light_red: ["红灯", "Red"],
   light_yellow: ["黄灯", "Yellow"],
