@@ -82,6 +82,9 @@ async def test_on_time_by_the_original_and_by_the_current_deadline(told: Asking)
     )
     assert await told("on_time_rate_orig") == (1, 4, "25.0")
     assert await told("on_time_rate_cur") == (2, 4, "50.0")
+    february = {"period_from": "2026-02-01", "period_to": "2026-02-28"}
+    assert await told("on_time_rate_orig", **february) == (1, 4, "25.0")
+    assert await told("on_time_rate_cur", **february) == (1, 3, "33.3"), "put off into March, where it counts"
     # The one that was a day late, the one still open past its day; that of E15 was not late by its deadline of then.
     assert await told("overdue_total", "2026-03-31 10:00") == (2, 5, "40.0")
 
