@@ -257,6 +257,13 @@ async def test_a_past_moment_too_young_and_filters_of_today_are_refused(lived: L
             assert (answer.status_code, answer.json()["code"]) == (422, "as_of_not_combinable")
 
 
+async def test_a_trend_refuses_filters_of_today_without_speaking_of_what_was_not_asked(told: Asking) -> None:
+    answer = await told.get("/statistics/trend", metric="closed", q="问题")
+    assert (answer.status_code, answer.json()["code"]) == (422, "as_of_not_combinable")
+    assert answer.json()["detail"] == "趋势逐月按当时的情形计算，errors 列出的参数只对现在有意义，请去掉。"
+    assert [fault["parameter"] for fault in answer.json()["errors"]] == ["query.q"]
+
+
 async def test_a_trend_is_each_month_as_it_ended(lived: Lived) -> None:
     asked = {"metric": "closure_rate,closed_within", "months": "4"}
     lived.app.state.figures = Fresh()
