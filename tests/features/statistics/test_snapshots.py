@@ -18,7 +18,7 @@ from app.core import clock
 from app.demo.client import Caller, Json, RefusedError
 from app.features.statistics.freezing import Span, freeze
 from app.features.statistics.snapshot_schemas import SnapshotKind
-from app.metrics.definitions import METRICS, definitions_hash
+from app.metrics.definitions import METRICS, Basis, definitions_hash
 from tests.features.statistics.asking import START, Asking
 from tests.journeys.test_every_action import DATA
 from tests.make.world import World, world_of
@@ -91,7 +91,9 @@ async def test_later_entries_change_nothing_and_an_amendment_says_why(told: Aski
     answer = await told.post(f"/snapshots/{frozen['id']}/amendments", {"reason": "二月的线下销号补录"})
     amended = await _made(answer)
     assert (amended["revision"], amended["amends_id"], amended["reason"]) == (2, frozen["id"], "二月的线下销号补录")
-    assert _totals(amended)["closed"] == (1, None, None)
+    moments = [metric.code for metric in METRICS if metric.basis is Basis.INSTANT]
+    assert [_totals(amended)[code] for code in moments] == [_totals(frozen)[code] for code in moments]
+    assert _totals(frozen)["rectified_rate_reported"] == (2, 2, "100.0"), "by April it is one of two"
     assert _totals(amended)["closed_within"] == (2, None, None)
     assert _totals(amended)["rebound_rate"] == (1, 2, "50.0")
     kept = (await told.get(f"/snapshots/{frozen['id']}")).json()
