@@ -163,6 +163,10 @@ async def test_a_week_runs_from_monday_to_sunday_in_china(told: Asking) -> None:
     board = (await told.get("/dashboard", as_of=_z("2026-04-01"))).json()
     figure = board["due_this_week"]
     assert (figure["numerator"], figure["period"]) == (2, {"from": "2026-03-30", "to": "2026-04-05"})
+    # Half an hour into Monday in China, where it is still Sunday by UTC.
+    monday = instant("2026-03-30", "00:30").isoformat().replace("+00:00", "Z")
+    figure = (await told.get("/dashboard", as_of=monday)).json()["due_this_week"]
+    assert (figure["numerator"], figure["period"]) == (2, {"from": "2026-03-30", "to": "2026-04-05"})
 
 
 async def test_months_count_an_item_once_however_often_it_was_closed_in_one(told: Asking) -> None:
