@@ -169,6 +169,24 @@ async def test_a_week_runs_from_monday_to_sunday_in_china(told: Asking) -> None:
     assert (figure["numerator"], figure["period"]) == (2, {"from": "2026-03-30", "to": "2026-04-05"})
 
 
+@pytest.mark.parametrize(("day", "hour", "month"), [
+    ("2026-03-31", "23:59", "2026-03"), ("2026-04-01", "00:00", "2026-04"), ("2028-02-29", "23:59", "2028-02"),
+    ("2028-03-01", "00:00", "2028-03"), ("2026-12-31", "23:59", "2026-12"), ("2027-01-01", "00:00", "2027-01"),
+])  # fmt: skip
+async def test_a_month_of_the_board_begins_at_midnight_in_china(lived: Lived, day: str, hour: str, month: str) -> None:
+    with clock.travel(datetime(2028, 6, 1, tzinfo=UTC)):
+        moment = instant(day, hour).isoformat().replace("+00:00", "Z")
+        async with lived.client("whole tree") as client:
+            board = (await client.get("/v1/dashboard", params={"as_of": moment})).json()
+            trend = (
+                await client.get("/v1/statistics/trend", params={"metric": "closed_within", "as_of": moment})
+            ).json()
+    figure = next(one for one in board["figures"] if one["metric"] == "closure_rate_period")
+    assert (board["months"][-1]["month"], figure["period"]["from"]) == (month, f"{month}-01")
+    assert trend["series"][-1]["month"] == month
+    assert len(trend["series"]) == len(board["months"]) == 12
+
+
 async def test_months_count_an_item_once_however_often_it_was_closed_in_one(told: Asking) -> None:
     await told.item(
         *START, "2026-02-03 closed", "2026-02-05 reopened due=2026-05-01", "2026-02-10 verifying", "2026-02-12 closed",
