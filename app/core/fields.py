@@ -28,8 +28,8 @@ _OUT_OF_RANGE: Final = Text("年份应在 1900 年至 2200 年之间", "The year
 _FUTURE: Final = Text("不得晚于今天", "Must not lie in the future")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
-_EARLIEST: Final = date(1900, 1, 1)
-_LATEST: Final = date(2200, 12, 31)
+EARLIEST: Final = date(1900, 1, 1)
+LATEST: Final = date(2200, 12, 31)
 
 
 def prose(max_length: int, *, min_length: int = 1, lines: bool = False) -> Callable[[str], str]:
@@ -62,7 +62,7 @@ def _written_instant(value: object) -> object:
 
 
 def _bounded_day(value: date) -> date:
-    if not _EARLIEST <= value <= _LATEST:
+    if not EARLIEST <= value <= LATEST:
         raise refusal("date_out_of_range", _OUT_OF_RANGE)
     return value
 
@@ -78,7 +78,7 @@ def _bounded_instant(value: datetime) -> datetime:
         moment = value.astimezone(UTC)
     except OverflowError:
         moment = None
-    if moment is None or not _EARLIEST <= moment.date() <= _LATEST:
+    if moment is None or not EARLIEST <= moment.date() <= LATEST:
         raise refusal("date_out_of_range", _OUT_OF_RANGE)
     return moment
 

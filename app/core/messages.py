@@ -140,10 +140,18 @@ def _code_and_detail(error: Mapping[str, Any]) -> tuple[str, Text]:
     template = _MESSAGES.get(error["type"], _INVALID)
     bounds = {name: value for name, value in (error.get("ctx") or {}).items() if name in _BOUNDS}
     try:
-        detail = Text(template.zh.format_map(bounds), template.en.format_map(bounds))
+        detail = Text(template.zh.format_map(_chinese(bounds)), template.en.format_map(bounds))
     except KeyError:
         detail = _INVALID
     return str(error["type"]), detail
+
+
+def _chinese(bounds: Mapping[str, Any]) -> dict[str, Any]:
+    """Pydantic lists what it expects in English words."""
+    return {
+        name: value.replace(", ", "、").replace(" or ", "、") if isinstance(value, str) else value
+        for name, value in bounds.items()
+    }
 
 
 def _escaped(part: object) -> str:

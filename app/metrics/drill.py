@@ -72,8 +72,13 @@ def address(
 
 def narrowed(
     filters: Mapping[str, str], grouping: Grouping, key: str | None, *, shares: bool = False
-) -> dict[str, str]:
-    """The filters of one group."""
+) -> dict[str, str] | None:
+    """The filters of one group; None where no list holds that group alone."""
+    if shares and grouping.share_filter:
+        # Nobody has the share of no unit, and one filter cannot ask for two units that work on the same item.
+        asked = filters.get(grouping.share_filter)
+        alone = key is not None and (asked is None or key in asked.lower().split(","))
+        return {**filters, grouping.share_filter: str(key)} if alone else None
     if key is None:
         empty = [*filter(None, filters.get("without", "").split(",")), str(grouping.without)]
         return {**filters, "without": ",".join(dict.fromkeys(empty))}
@@ -84,5 +89,4 @@ def narrowed(
             "registered_on_from": max(filters.get("registered_on_from", first), first),
             "registered_on_to": min(filters.get("registered_on_to", last), last),
         }
-    name = grouping.share_filter if shares and grouping.share_filter else grouping.filter
-    return {**filters, name: key}
+    return {**filters, grouping.filter: key}

@@ -140,6 +140,52 @@ async def test_what_falls_due_and_what_was_yielded_lead_to_their_items_too(page:
     assert await page.js(f"document.querySelector('.items a[href*=\\'{item['id']}\\']') !== null")
 
 
+async def test_what_is_of_too_few_is_marked_as_withheld(page: Page, site: Site) -> None:
+    of = case(confidentiality="restricted")
+    item = await site.world.carrier.to("rectifying", of)
+    head = await site.world.carrier.head(of)
+    await head.post(f"/items/{item['id']}/outcomes", {"kind": "accountability", "name": "通报批评"})
+    site.world.app.state.figures = Fresh()
+    await sign_in(page, site)
+    assert await page.js("document.querySelector('[data-outcome=accountability] dd').innerText") == "＊"
+    assert await page.js("document.querySelector('[data-outcome=accountability] abbr').title") != ""
+    assert await page.js("document.querySelector('[data-outcome=accountability] a')") is None
+
+
+async def test_one_day_is_not_days_in_english(page: Page, site: Site) -> None:
+    await page.open(f"{site.url}/")
+    said = (
+        "import('/board/i18n.js').then((words) => {{ words.speak('{0}');"
+        " return ['1', '2', '21'].map((n) => words.t('days_late', {{ n }})); }})"
+    )
+    assert await page.js(said.format("en")) == ["1 day late", "2 days late", "21 days late"]
+    assert await page.js(said.format("zh-CN")) == ["逾期 1 天", "逾期 2 天", "逾期 21 天"]
+
+
+async def test_a_search_that_is_refused_can_be_set_right(page: Page, site: Site) -> None:
+    await sign_in(page, site)
+    await go(page, "#/items?q=。。&without=mode", "items")
+    assert await page.js(TEXT_OF.format("[role=alert]")) == ["至少两个可检索的字符"]
+    assert await page.js("document.querySelector('input[name=q]').value") == "。。"
+    assert await page.js("document.querySelectorAll('.chip').length") == 1
+    await page.js("document.querySelector('input[name=q]').value = '问题'")
+    await page.js("document.querySelector('.filters').requestSubmit()")
+    await page.until("document.querySelector('[data-total]')")
+    page.complaints[:] = [one for one in page.complaints if "422" not in one]
+
+
+async def test_a_chart_says_that_it_does_not_show_all_groups(page: Page, site: Site) -> None:
+    office = await site.api("supervision_office")
+    codes = [one["code"] for one in (await office.get("/categories?limit=200"))["items"] if one["parent_id"]]
+    for code in codes[:11]:
+        await site.world.item("registered", of=case(category=code))
+    site.world.app.state.figures = Fresh()
+    every = len((await site.dashboard("supervision_office"))["by_category"])
+    await sign_in(page, site)
+    assert every > 9
+    assert await page.js(TEXT_OF.format(".cut")) == [f"前 9 项，共 {every} 项"]
+
+
 async def test_an_item_says_whether_its_last_step_is_under_a_signed_checkpoint(page: Page, site: Site) -> None:
     await site.seal()
     await sign_in(page, site)

@@ -12,8 +12,10 @@ from typer.main import get_command
 
 from app.cli import cli
 from app.core.enums import LabelledEnum
+from app.features.identify.queries import ItemQuery
 from app.lifecycle import states
 from app.lifecycle.childwrites import CHILD_TABLE
+from app.metrics.grouping import By
 from app.settings import Settings
 from app.trail.proof import fold, frames
 from app.trail.proof.command import options
@@ -197,3 +199,10 @@ def test_the_guide_to_the_formats_names_every_kind_of_line_and_every_column_of_w
     guide = (DOCS / "guides" / "trail-format.md").read_text(encoding="utf-8")
     assert [kind for kind in frames.MEMBERS if f"| `{kind}` |" not in guide] == []
     assert [name for name in fold.TOLD_WORDS if f"`{name}`" not in guide] == []
+
+
+def test_the_guides_name_every_filter_of_the_list_and_every_key_of_figures() -> None:
+    calling, figures = ((DOCS / "guides" / f"{name}.md").read_text(encoding="utf-8") for name in ("api", "statistics"))
+    named = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", calling))))
+    assert set(ItemQuery.model_fields) - named == set()
+    assert [by.value for by in By if f"`{by.value}`" not in figures] == []

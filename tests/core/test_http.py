@@ -102,6 +102,15 @@ async def test_each_wrong_value_is_named_by_its_pointer(
     assert [(e.get("pointer"), e["code"]) for e in answer.json()["errors"]] == [(place, fault)]
 
 
+async def test_what_was_expected_is_listed_in_the_caller_s_language(http: httpx2.AsyncClient) -> None:
+    body = json.dumps({"title": "a", "colour": "blue"})
+    details = []
+    for language in ("zh-CN", "en"):
+        answer = await http.post("/v1/things", content=body, headers=JSON | {"Accept-Language": language})
+        details += [fault["detail"] for fault in answer.json()["errors"]]
+    assert details == ["应为以下之一：'red'、'green'", "Must be one of: 'red' or 'green'"]
+
+
 async def test_what_the_caller_sent_is_never_echoed(http: httpx2.AsyncClient) -> None:
     sent = {"title": {"password": "canary-7f3a"}, "colour": "canary-7f3a", "at": "canary-7f3a", "count": "canary-7f3a"}
     answer = await http.post("/v1/things", json=sent)

@@ -67,6 +67,12 @@ def test_a_group_is_the_whole_with_one_filter_more() -> None:
     assert narrowed({"without": "mode"}, GROUPINGS[By.UNIT], None) == {"without": "mode,lead_unit_id"}
     assert narrowed({"mode": "phased"}, GROUPINGS[By.UNIT], "u") == {"mode": "phased", "lead_unit_id": "u"}
     assert narrowed({}, GROUPINGS[By.UNIT], "u", shares=True) == {"working_unit_id": "u"}
+    assert narrowed({"working_unit_id": "U,w"}, GROUPINGS[By.UNIT], "u", shares=True) == {"working_unit_id": "u"}
+
+
+def test_a_share_no_list_holds_leads_nowhere() -> None:
+    assert narrowed({}, GROUPINGS[By.UNIT], None, shares=True) is None
+    assert narrowed({"working_unit_id": "w"}, GROUPINGS[By.UNIT], "u", shares=True) is None
 
 
 def test_months_end_when_they_end() -> None:

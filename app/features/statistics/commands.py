@@ -31,6 +31,10 @@ NEXT_REVISION: Final = """
 SELECT max(revision) + 1 FROM snapshot WHERE unit_id = $1 AND kind = $2 AND period_from = $3
 """
 _FROZEN: Final = Text("该期间已固化，更正请用修订", "This period is frozen already; amend it instead")
+_AMENDED: Final = Text(
+    "他人刚刚修订了这一期间，请读取后再试", "Somebody else has just amended this period; read it and try again"
+)
+_RUNNING: Final = Text("该期间尚未结束", "The period is not over yet")
 _MAKERS: Final = tuple(role for role, held in GRANTS.items() if Permission.SNAPSHOT_MAKE in held)
 
 
@@ -53,9 +57,16 @@ async def frozen(db: Database, actor: Actor, body: SnapshotIn) -> Frozen:
     last = last_day(body.kind, body.period_from)
     end = clock.end_of_day(last)
     async with db.snapshot() as reader:
-        require_settled(end, await reader.fetchval(NOW))
+        _require_over(end, await reader.fetchval(NOW))
         span = Span(body.kind, body.period_from, last, end)
         return await freeze(reader, body.unit_id, span, root=unit["parent_id"] is None)
+
+
+def _require_over(end: datetime, db_now: datetime) -> None:
+    try:
+        require_settled(end, db_now)
+    except Problem as problem:
+        raise Problem(problem.code, faults=[Fault("period_not_over", _RUNNING, pointer="/period_from")]) from None
 
 
 async def amended(db: Database, actor: Actor, snapshot: SnapshotOut) -> Frozen:
@@ -106,7 +117,10 @@ async def _stored(tx: Tx, write: Writing, event: str, row: dict[str, Any]) -> Re
     try:
         await tx.insert(Snapshot, [row])
     except asyncpg.UniqueViolationError:
-        fault = Fault("snapshot_exists", _FROZEN, pointer="/period_from")
+        first = row["amends_id"] is None
+        fault = (
+            Fault("snapshot_exists", _FROZEN, pointer="/period_from") if first else Fault("amended_already", _AMENDED)
+        )
         raise Problem("conflict", faults=[fault]) from None
     told = {
         name: value for name, value in row.items() if name not in {"id", "content", "definitions", "made_by", "made_at"}

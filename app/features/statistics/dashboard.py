@@ -11,7 +11,7 @@ from uuid import UUID
 from app.core import clock
 from app.core.db import Database
 from app.features.statistics import schemas
-from app.features.statistics.figures import Frame, counted, figures
+from app.features.statistics.figures import Frame, Row, counted, figures
 from app.features.statistics.fresh import Fresh, Made
 from app.features.statistics.names import names_of
 from app.features.statistics.overdue import overdue_items
@@ -37,8 +37,8 @@ from app.features.statistics.viewpoint import Viewpoint, moment, month_of, remem
 from app.features.statistics.written import Written, written
 from app.lifecycle.light import Light
 from app.lifecycle.schemas import ItemSummary
-from app.metrics.definitions import BY_CODE, OUTCOMES, Part
-from app.metrics.drill import address, month_days, narrowed
+from app.metrics.definitions import BY_CODE, OUTCOMES
+from app.metrics.drill import month_days, narrowed
 from app.metrics.grouping import GROUPINGS, By
 from app.metrics.rounding import Cell
 from app.metrics.statement import bind, longest_overdue_sql
@@ -60,6 +60,10 @@ class Counts:
     overdue: list[UUID]
     names: dict[By, dict[str | None, Label]]
 
+    @property
+    def numbers(self) -> int:
+        return self.sums.numbers
+
 
 async def _counts(db: Database, view: Viewpoint, base: Base | None) -> Counts:
     async with db.snapshot() as reader:
@@ -72,20 +76,26 @@ async def _counts(db: Database, view: Viewpoint, base: Base | None) -> Counts:
     return Counts(as_of, sums, late, names)
 
 
-def _outcomes(frame: Frame, sums: Sums) -> list[schemas.OutcomeTotal]:
-    return [
-        schemas.OutcomeTotal(
-            kind=kind,
-            name=label(metric.label),
-            count=row.get("outcomes", 0),
-            amount_fen=row.get("amount_fen", 0),
-            quantity=row.get("quantity", 0),
-            items=row.get("items", 0),
-            drill=address(metric, Part.NUMERATOR, frame.period, frame.filters, frame.past),
-        )
-        for kind, metric in OUTCOMES.items()
-        for row in [sums.row("outcomes", kind)]
-    ]
+def _outcomes(frame: Frame, sums: Sums, masked: Sums) -> list[schemas.OutcomeTotal]:
+    return [_outcome(frame, kind, *(each.row("outcomes", kind) for each in (sums, masked))) for kind in OUTCOMES]
+
+
+def _outcome(frame: Frame, kind: str, row: Row, masked: Row) -> schemas.OutcomeTotal:
+    """Withheld with the count of its items: what a single one recovered says more about it than that it is there."""
+    metric, items = OUTCOMES[kind], row.get("items", 0)
+    told = counted(frame, metric, frame.period, Cell(items, items, masked.get("items", 0)), frame.filters)
+    amounts = {name: row.get(name, 0) for name in ("outcomes", "amount_fen", "quantity")}
+    if told.count is None:
+        amounts = dict.fromkeys(amounts)
+    return schemas.OutcomeTotal(
+        kind=kind,
+        name=label(metric.label),
+        count=amounts["outcomes"],
+        amount_fen=amounts["amount_fen"],
+        quantity=amounts["quantity"],
+        items=told.count,
+        drill=told.drill,
+    )
 
 
 async def _masked(db: Database, fresh: Fresh, view: Viewpoint, stamp: str) -> Sums:
@@ -140,17 +150,17 @@ def _put_together(view: Viewpoint, counts: Counts, masked: Sums, rows: list[Item
         scope=view.scope,
         filters=dict(view.filters),
         figures=[
-            *figures(frame, TILES, total(sums), total(masked)),
-            *figures(frame, HEADLINES, sums.row("headline"), masked.row("headline")),
+            *figures(frame, TILES, total(sums), total(masked), frame.filters),
+            *figures(frame, HEADLINES, sums.row("headline"), masked.row("headline"), frame.filters),
         ],
         lights=_lights(frame, sums, masked),
         by_unit=_groups(frame, By.UNIT, counts, masked),
         by_source=_groups(frame, By.SOURCE_TYPE, counts, masked),
         by_category=_groups(frame, By.CATEGORY, counts, masked),
         months=_months(frame, sums, masked),
-        due_this_week=figures(week, (DUE,), sums.row("due"), masked.row("due"))[0],
+        due_this_week=figures(week, (DUE,), sums.row("due"), masked.row("due"), week.filters)[0],
         overdue_items=rows,
-        outcomes=_outcomes(frame, sums),
+        outcomes=_outcomes(frame, sums, masked),
     )
 
 

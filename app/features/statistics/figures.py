@@ -47,14 +47,14 @@ def _ranked(counting: Counting, row: Row, masked: Row) -> Cell:
 
 
 def figures(
-    frame: Frame, metrics: Sequence[Metric], row: Row, masked: Row, filters: Mapping[str, str] | None = None
+    frame: Frame, metrics: Sequence[Metric], row: Row, masked: Row, filters: Mapping[str, str] | None
 ) -> list[Figure]:
-    """One figure a metric from one row; `filters` are those of the row's group."""
+    """One figure a metric from one row; `filters` are those of the row's group, None where no list holds it."""
     found = []
     for place, metric in enumerate(metrics):
         numerator = _cell(metrics, place, Part.NUMERATOR, row, masked) or Cell(0, 0, 0)
         denominator = _cell(metrics, place, Part.DENOMINATOR, row, masked)
-        found.append(_figure(frame, metric, numerator, denominator, frame.filters if filters is None else filters))
+        found.append(_figure(frame, metric, numerator, denominator, filters))
     return found
 
 
@@ -68,13 +68,14 @@ def may_withhold(metrics: Sequence[Metric], row: Row) -> bool:
 
 
 def _figure(
-    frame: Frame, metric: Metric, numerator: Cell, denominator: Cell | None, filters: Mapping[str, str]
+    frame: Frame, metric: Metric, numerator: Cell, denominator: Cell | None, filters: Mapping[str, str] | None
 ) -> Figure:
     hidden = suppressed(numerator, denominator)
     above = None if hidden else numerator.total
     below = None if hidden or denominator is None else denominator.total
     days = frame.period if metric.basis is Basis.PERIOD else None
-    leads = {part: None if hidden else address(metric, part, frame.period, filters, frame.past) for part in Part}
+    shown = None if hidden else filters
+    leads = {part: None if shown is None else address(metric, part, frame.period, shown, frame.past) for part in Part}
     return Figure(
         metric=metric.code,
         version=metric.version,

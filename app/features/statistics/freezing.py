@@ -144,8 +144,9 @@ async def _tables(reader: Reader, unit_id: UUID, span: Span, by: By | None, *, r
 
 def _group(frame: Frame, metrics: tuple[Metric, ...], sums: Sums, masked: Sums, key: str | None) -> list[Figure]:
     return [
-        figures(frame, (metric,), *(each.row("group", metric.code, (key,)) for each in (sums, masked)))[0]
+        figures(frame, (metric,), sums.row(*row), masked.row(*row), None)[0]
         for metric in metrics
+        for row in [("group", metric.code, (key,))]
     ]
 
 

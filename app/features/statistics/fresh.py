@@ -23,6 +23,8 @@ AHEAD: Final = 3.5
 Sooner for what takes long to make, so that the next answer is there before the last one may not be given any more.
 """
 MOST: Final = 256
+MOST_NUMBERS: Final = 1_000_000
+"""In all answers together, some 100 bytes each: a cross table of many units alone may hold a quarter of them."""
 DEAR_AT_ONCE: Final = 2
 
 log = structlog.get_logger(__name__)
@@ -37,10 +39,13 @@ class Made(NamedTuple):
 
 @dataclass(slots=True)
 class _Entry:
+    """`numbers` is how many the value says it holds; one that does not say is small."""
+
     value: Any
     made: float
     took: float
     lasts: float
+    numbers: int
 
     @property
     def due(self) -> float:
@@ -59,6 +64,7 @@ class Fresh:
         self._time = time
         self.dear = asyncio.Semaphore(DEAR_AT_ONCE)
         self._kept: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._numbers = 0
         self._coming: dict[Hashable, asyncio.Task[_Entry]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[Any]], lasts: float = MAX_AGE) -> Any:
@@ -110,11 +116,18 @@ class Fresh:
         took = self._time() - began
         if isinstance(value, Made):
             value, began = value
-        entry = self._kept[key] = _Entry(value, began, took, lasts)
-        self._kept.move_to_end(key)
-        while len(self._kept) > MOST:
-            self._kept.popitem(last=False)
+        entry = _Entry(value, began, took, lasts, getattr(value, "numbers", 0))
+        self._keep(key, entry)
         return entry
+
+    def _keep(self, key: Hashable, entry: _Entry) -> None:
+        """Forgets what nobody has asked for the longest, and the last answer never."""
+        if (last := self._kept.pop(key, None)) is not None:
+            self._numbers -= last.numbers
+        self._kept[key] = entry
+        self._numbers += entry.numbers
+        while len(self._kept) > MOST or (self._numbers > MOST_NUMBERS and len(self._kept) > 1):
+            self._numbers -= self._kept.popitem(last=False)[1].numbers
 
 
 def _told(task: asyncio.Task[_Entry]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from app.core import clock
 from app.core.db import Database, Reader
 from app.core.errors import Fault, Problem, Text
+from app.core.fields import EARLIEST
 from app.features.statistics import schemas
 from app.features.statistics.figures import Frame, Row, figures, may_withhold
 from app.features.statistics.fresh import Fresh
@@ -57,6 +58,10 @@ class Counted:
     period: Period
     sums: Sums = field(default_factory=Sums)
     names: list[dict[str | None, Label]] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> int:
+        return self.sums.numbers
 
 
 def asked(query: schemas.StatisticsQuery) -> Asked:
@@ -173,7 +178,9 @@ async def statistics(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, as
 def totals(frame: Frame, metrics: Sequence[Metric], sums: Sums, masked: Sums) -> list[schemas.Figure]:
     """One figure a metric over everything chosen."""
     return [
-        figures(frame, (metric,), *(each.row("whole", metric.code) for each in (sums, masked)))[0] for metric in metrics
+        figures(frame, (metric,), sums.row(*key), masked.row(*key), frame.filters)[0]
+        for metric in metrics
+        for key in [("whole", metric.code)]
     ]
 
 
@@ -186,9 +193,10 @@ def _order(sums: Sums) -> list[Keys]:
 def _cross(frame: Frame, ask: Asked, found: Counted, masked: Sums, keys: Keys) -> schemas.Cross:
     made = []
     for metric in ask.metrics:
-        filters = dict(frame.filters)
+        filters: Mapping[str, str] | None = frame.filters
         for grouping, key in zip(ask.groupings, keys, strict=True):
-            filters = narrowed(filters, grouping, key, shares=metric.grain is Grain.UNIT_SHARE)
+            if filters is not None:
+                filters = narrowed(filters, grouping, key, shares=metric.grain is Grain.UNIT_SHARE)
         row, hidden = (sums.row("group", metric.code, keys) for sums in (found.sums, masked))
         made += figures(frame, (metric,), row, hidden, filters)
     names = [names[key] for names, key in zip(found.names, keys, strict=True)]
@@ -196,8 +204,9 @@ def _cross(frame: Frame, ask: Asked, found: Counted, masked: Sums, keys: Keys) -
 
 
 def _months_back(day: date, count_: int) -> list[str]:
-    last = day.year * 12 + day.month - 1
-    return [f"{index // 12}-{index % 12 + 1:02}" for index in range(last - count_ + 1, last + 1)]
+    """Fewer where the calendar of the service begins within them."""
+    first, last = (each.year * 12 + each.month - 1 for each in (EARLIEST, day))
+    return [f"{index // 12}-{index % 12 + 1:02}" for index in range(max(first, last - count_ + 1), last + 1)]
 
 
 async def trend(db: Database, fresh: Fresh, view: Viewpoint, stamp: str, query: schemas.TrendQuery) -> schemas.Trend:

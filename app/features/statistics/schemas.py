@@ -89,7 +89,7 @@ class Period(Out):
 
 
 class Drill(Out):
-    """Addresses of the lists that hold exactly what was counted; null where nothing may be told apart."""
+    """Addresses of the lists that hold exactly what was counted; null where nothing may be told apart, or no list does."""
 
     numerator: str | None
     denominator: str | None
@@ -161,14 +161,17 @@ class Month(Out):
 
 
 class OutcomeTotal(Out):
-    """What rectification has yielded so far, by kind: entries, amounts in fen, quantities, and the items behind them."""
+    """What rectification has yielded so far, by kind: entries, amounts in fen, quantities, and the items behind them.
+
+    Null where those are too few to be told of, as with any figure.
+    """
 
     kind: str
     name: Label
-    count: int
-    amount_fen: int
-    quantity: int
-    items: int
+    count: int | None
+    amount_fen: int | None
+    quantity: int | None
+    items: int | None
     drill: Annotated[str | None, Field(description="这些事项的列表 · the list of the items behind them")]
 
 

@@ -34,6 +34,11 @@ class Sums:
     def __init__(self) -> None:
         self.rows: dict[tuple[Any, ...], dict[str, int]] = {}
 
+    @property
+    def numbers(self) -> int:
+        """How much of a memory it takes."""
+        return sum(map(len, self.rows.values()))
+
     def add(self, row: Mapping[str, int], *key: Any, sign: int = 1) -> None:
         kept = self.rows.setdefault(key, {})
         for name, value in row.items():
@@ -82,6 +87,10 @@ class Base:
     at: datetime
     day: date
     sums: Sums
+
+    @property
+    def numbers(self) -> int:
+        return self.sums.numbers
 
 
 async def sums_then(  # noqa: PLR0913 - what is counted, and how

@@ -61,9 +61,8 @@ def counting(view: Viewpoint) -> Count:
                 sums.add(row, kind)
         for row in await part.rows(reader, view, months_sql(domain), year_back(part.day)):
             sums.add({"items": row["items"]}, "months", row["kind"], row["month"])
-        if not domain.masked:
-            for row in await part.rows(reader, view, outcomes_sql(domain), month):
-                sums.add(row, "outcomes", row.pop("kind"))
+        for row in await part.rows(reader, view, outcomes_sql(domain), month):
+            sums.add(row, "outcomes", row.pop("kind"))
         return sums
 
     return count
@@ -95,5 +94,5 @@ def masks_matter(sums: Sums) -> bool:
         or may_withhold(TILES, total(sums))
         or may_withhold(HEADLINES, sums.row("headline"))
         or may_withhold((DUE,), sums.row("due"))
-        or any(may_hide(row["items"], None) for key, row in sums.rows.items() if key[0] == "months")
+        or any(may_hide(row["items"], None) for key, row in sums.rows.items() if key[0] in {"months", "outcomes"})
     )

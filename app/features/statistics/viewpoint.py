@@ -12,7 +12,7 @@ from app.access.permissions import Permission
 from app.core import clock
 from app.core.asof import AGE, require_settled
 from app.core.db import Database, Reader
-from app.core.errors import CATALOGUE, Fault, Problem
+from app.core.errors import CATALOGUE, Fault, Problem, Text
 from app.features.statistics.fresh import Fresh
 from app.features.statistics.schemas import CountedOver
 from app.lifecycle.filter_query import ItemFilters, chosen
@@ -62,7 +62,7 @@ def _hashable(value: Any) -> Hashable:
 def viewpoint(actor: Actor, query: ItemFilters, past: datetime | None, *, over_time: bool = False) -> Viewpoint:
     """Raises as_of_not_combinable for filters that make sense for the present alone."""
     if past is not None or over_time:
-        _refuse_only_now(query)
+        _refuse_only_now(query, past)
     named = chosen(query)
     return Viewpoint(
         domain=Domain(tuple(name for name, _ in named), actor.whole_tree, past is not None),
@@ -97,12 +97,18 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _refuse_only_now(query: ItemFilters) -> None:
+_COURSE: Final = Text(
+    "趋势逐月按当时的情形计算，errors 列出的参数只对现在有意义，请去掉。",
+    "A trend tells each month as it was. The parameters in errors have a meaning for the present alone: leave them out.",
+)
+
+
+def _refuse_only_now(query: ItemFilters, past: datetime | None) -> None:
     named = [name for name in ONLY_NOW if getattr(query, name) is not None]
     if named:
         kind = CATALOGUE["as_of_not_combinable"]
         faults = [Fault("as_of_not_combinable", kind.title, parameter=f"query.{name}") for name in named]
-        raise Problem("as_of_not_combinable", faults=faults)
+        raise Problem("as_of_not_combinable", None if past else _COURSE, faults=faults)
 
 
 async def moment(reader: Reader, past: datetime | None) -> datetime:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import uvicorn
 
 from app.access.authenticate import ACTOR_SQL
+from app.core import clock
 from app.main import create_app
 from app.trail import watch
 from app.trail.watch import LAST_POSITION
@@ -117,6 +119,17 @@ async def test_only_what_is_asked_for_is_told(world: Aired) -> None:
     assert [event["type"] for event in ear.events] == ["item.assigned", "item.acknowledged"]
 
 
+async def test_a_listener_moves_on_past_what_was_not_asked_for(world: Aired) -> None:
+    """So that whoever comes back does not have it looked through again."""
+    async with world.hear(world.viewer) as whole:
+        await world.acknowledged()
+        end = (await whole.heard(5))[-1]["position"]
+    async with world.hear(world.viewer, type="item.assigned", after=0) as ear:
+        await ear.until(lambda heard: heard.last_id == str(end))
+    assert [event["type"] for event in ear.events] == ["item.assigned"]
+    assert ear.events[0]["position"] < end
+
+
 async def test_a_quiet_stream_shows_that_it_is_alive(world: Aired) -> None:
     async with world.hear(world.viewer) as ear:
         await ear.until(lambda heard: heard.heartbeats >= 3, seconds=3)
@@ -140,6 +153,16 @@ async def test_whoever_loses_access_hears_no_more_within_seconds(world: Aired, h
         assert time.monotonic() - began < 6
         assert [problem["code"] for problem in ear.problems] == ["invalid_token"]
         assert not kept.ended
+
+
+async def test_a_quiet_stream_ends_with_the_session(world: Aired) -> None:
+    """Nothing happens when a token's eight hours are over."""
+    async with world.hear(world.viewer) as ear:
+        await ear.until(lambda heard: heard.heartbeats >= 10)
+        with clock.travel(timedelta(hours=8, minutes=1)):
+            await ear.until(lambda heard: heard.ended, seconds=5)
+    assert [problem["code"] for problem in ear.problems] == ["invalid_token"]
+    assert ear.events == []
 
 
 @pytest.mark.parametrize(

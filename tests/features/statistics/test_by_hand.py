@@ -82,6 +82,9 @@ async def test_on_time_by_the_original_and_by_the_current_deadline(told: Asking)
     )
     assert await told("on_time_rate_orig") == (1, 4, "25.0")
     assert await told("on_time_rate_cur") == (2, 4, "50.0")
+    february = {"period_from": "2026-02-01", "period_to": "2026-02-28"}
+    assert await told("on_time_rate_orig", **february) == (1, 4, "25.0")
+    assert await told("on_time_rate_cur", **february) == (1, 3, "33.3"), "put off into March, where it counts"
     # The one that was a day late, the one still open past its day; that of E15 was not late by its deadline of then.
     assert await told("overdue_total", "2026-03-31 10:00") == (2, 5, "40.0")
 
@@ -245,6 +248,28 @@ async def test_the_course_of_days_taken_is_what_was_known_when_each_month_ended(
     by_unit = {group["keys"][0]: [figure["value"] for figure in group["figures"]] for group in found["groups"]}
     assert by_unit == {str(told.plot.units[0]): ["15", "22.5"], str(told.plot.units[1]): ["34", "34.0"]}
     assert [figure["value"] for figure in found["totals"]] == ["30", "26.3"]
+
+
+async def test_midnight_in_china_belongs_to_the_period_that_begins(told: Asking) -> None:
+    await told.item("2026-01-31 23:59 registered", "2026-02-01 assigned due=2026-06-01")
+    await told.item("2026-02-01 00:00 registered", "2026-02-02 assigned due=2026-06-01")
+    await told.item(*START, "2026-02-28 23:59 closed")
+    await told.item(*START, "2026-03-01 00:00 closed")
+    january, february, march = (
+        {"period_from": f"2026-{month:02}-01", "period_to": f"2026-{month:02}-{last}"}
+        for month, last in ((1, 31), (2, 28), (3, 31))
+    )
+    assert [await told("registered_within", **days) for days in (january, february)] == [
+        (3, None, None),
+        (1, None, None),
+    ]
+    assert [await told("closed_within", **days) for days in (february, march)] == [(1, None, None), (1, None, None)]
+
+
+async def test_a_course_begins_with_the_first_year_there_is(told: Asking) -> None:
+    answer = await told.get("/statistics/trend", metric="closed", months="24", as_of="1900-03-01T00:00:00Z")
+    assert answer.status_code == 200, answer.text
+    assert [point["month"] for point in answer.json()["series"]] == ["1900-01", "1900-02", "1900-03"]
 
 
 async def test_working_days_of_a_year_without_a_calendar_are_not_guessed(told: Asking) -> None:

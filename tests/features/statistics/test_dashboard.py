@@ -49,7 +49,8 @@ def _counts(board: Json) -> Iterator[tuple[int, str]]:
         if counted["count"] is not None:
             yield counted["count"], counted["drill"]
     for outcome in board["outcomes"]:
-        yield outcome["items"], outcome["drill"]
+        if outcome["items"] is not None:
+            yield outcome["items"], outcome["drill"]
 
 
 @pytest.mark.parametrize("caller", ["whole tree", "30 units"])
@@ -162,6 +163,28 @@ async def test_a_week_runs_from_monday_to_sunday_in_china(told: Asking) -> None:
     board = (await told.get("/dashboard", as_of=_z("2026-04-01"))).json()
     figure = board["due_this_week"]
     assert (figure["numerator"], figure["period"]) == (2, {"from": "2026-03-30", "to": "2026-04-05"})
+    # Half an hour into Monday in China, where it is still Sunday by UTC.
+    monday = instant("2026-03-30", "00:30").isoformat().replace("+00:00", "Z")
+    figure = (await told.get("/dashboard", as_of=monday)).json()["due_this_week"]
+    assert (figure["numerator"], figure["period"]) == (2, {"from": "2026-03-30", "to": "2026-04-05"})
+
+
+@pytest.mark.parametrize(("day", "hour", "month"), [
+    ("2026-03-31", "23:59", "2026-03"), ("2026-04-01", "00:00", "2026-04"), ("2028-02-29", "23:59", "2028-02"),
+    ("2028-03-01", "00:00", "2028-03"), ("2026-12-31", "23:59", "2026-12"), ("2027-01-01", "00:00", "2027-01"),
+])  # fmt: skip
+async def test_a_month_of_the_board_begins_at_midnight_in_china(lived: Lived, day: str, hour: str, month: str) -> None:
+    with clock.travel(datetime(2028, 6, 1, tzinfo=UTC)):
+        moment = instant(day, hour).isoformat().replace("+00:00", "Z")
+        async with lived.client("whole tree") as client:
+            board = (await client.get("/v1/dashboard", params={"as_of": moment})).json()
+            trend = (
+                await client.get("/v1/statistics/trend", params={"metric": "closed_within", "as_of": moment})
+            ).json()
+    figure = next(one for one in board["figures"] if one["metric"] == "closure_rate_period")
+    assert (board["months"][-1]["month"], figure["period"]["from"]) == (month, f"{month}-01")
+    assert trend["series"][-1]["month"] == month
+    assert len(trend["series"]) == len(board["months"]) == 12
 
 
 async def test_months_count_an_item_once_however_often_it_was_closed_in_one(told: Asking) -> None:
@@ -207,6 +230,26 @@ async def test_outcomes_of_a_moment_are_those_recorded_by_then_and_not_removed_y
     assert await at(None) == {"recovered_funds": (2, 220_00)}
 
 
+@pytest.mark.parametrize("past", [False, True])
+async def test_outcomes_of_few_are_withheld_with_a_restricted_one_among_them(told: Asking, *, past: bool) -> None:
+    """As the metric of the same items is, for whoever may not read that one."""
+    steps = ("2026-01-05 registered", "2026-01-06 assigned due=2026-03-01", "2026-01-10 rectifying")
+    add = """INSERT INTO outcome (item_id, id, cycle, kind, name, amount_fen, changed_seq, created_at)
+             VALUES ($1, gen_random_uuid(), 1, 'recovered_funds', '成果', 150, 3, $2)"""
+    moment = {"as_of": _z("2026-02-01")} if past else {}
+    seen = []
+    for level in ("restricted", "internal", "internal"):
+        item = await told.item(*steps, confidentiality=level)
+        await told.plot.connection.execute(add, item, instant("2026-01-10"))
+        board = (await told.get("/dashboard", "leader", **moment)).json()
+        one = next(one for one in board["outcomes"] if one["kind"] == "recovered_funds")
+        found = await told.get("/statistics", "leader", metric="outcome_recovered_funds", **moment)
+        figure = found.json()["totals"][0]
+        assert (one["items"], one["drill"] is None) == (figure["numerator"], figure["suppressed"])
+        seen.append([one[name] for name in ("count", "amount_fen", "quantity", "items")])
+    assert seen == [[None] * 4, [None] * 4, [3, 450, 0, 3]]
+
+
 async def test_figures_are_made_anew_within_five_seconds(told: Asking) -> None:
     await told.item("2026-01-05 registered")
     async with told.client() as client:
@@ -234,6 +277,13 @@ async def test_a_past_moment_too_young_and_filters_of_today_are_refused(lived: L
             past = {**params, "as_of": "2026-06-01T00:00:00Z", "q": "问题"}
             answer = await client.get(f"/v1/{path}", params=past)
             assert (answer.status_code, answer.json()["code"]) == (422, "as_of_not_combinable")
+
+
+async def test_a_trend_refuses_filters_of_today_without_speaking_of_what_was_not_asked(told: Asking) -> None:
+    answer = await told.get("/statistics/trend", metric="closed", q="问题")
+    assert (answer.status_code, answer.json()["code"]) == (422, "as_of_not_combinable")
+    assert answer.json()["detail"] == "趋势逐月按当时的情形计算，errors 列出的参数只对现在有意义，请去掉。"
+    assert [fault["parameter"] for fault in answer.json()["errors"]] == ["query.q"]
 
 
 async def test_a_trend_is_each_month_as_it_ended(lived: Lived) -> None:

@@ -276,6 +276,24 @@ async def test_a_share_is_counted_for_each_unit_that_works_on_an_item(lived: Liv
     assert len(shown) > 5
 
 
+async def test_shares_that_no_list_holds_lead_nowhere(lived: Lived) -> None:
+    """Those of other units at work on one unit's items, and of no unit, whose row other metrics have."""
+    asked = {"metric": "closure_rate_shared,due_base", "group_by": "unit"}
+    every = (await _ask(lived, "whole tree", "/v1/statistics", **asked))["groups"]
+    led_by_none = next(group["figures"] for group in every if group["keys"] == [None])
+    assert [figure["denominator"] or figure["numerator"] for figure in led_by_none] == [0, led_by_none[1]["numerator"]]
+    assert led_by_none[0]["drill"] == {"numerator": None, "denominator": None}
+    unit = max(every[:-1], key=lambda group: group["figures"][0]["denominator"] or 0)["keys"][0]
+    found = await _ask(lived, "whole tree", "/v1/statistics", working_unit_id=unit, **asked)
+    ends = {group["keys"][0]: group["figures"][0]["drill"]["denominator"] for group in found["groups"]}
+    assert len(ends) > 1
+    assert {key for key, address in ends.items() if address is not None} == {unit}
+    own = next(group["figures"][0] for group in found["groups"] if group["keys"] == [unit])
+    listed = await _listed(lived, "whole tree", own["drill"]["denominator"])
+    assert listed is not None
+    assert len(listed) == own["denominator"]
+
+
 def test_every_metric_has_an_answer_of_its_own() -> None:
     assert set(ORACLE) | set(RANKS) == {metric.code for metric in METRICS}
     assert {metric.basis for metric in METRICS} == set(Basis)

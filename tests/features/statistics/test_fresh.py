@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.features.statistics.fresh import AHEAD, MAX_AGE, MOST, Fresh, Made
+from app.features.statistics.fresh import AHEAD, MAX_AGE, MOST, MOST_NUMBERS, Fresh, Made
+from app.features.statistics.sums import Sums
 
 
 class Clockwork:
@@ -38,6 +39,27 @@ async def test_an_answer_is_given_again_while_it_is_fresh_and_never_afterwards(c
     clockwork.now += MAX_AGE
     assert await fresh.get("k", clockwork.make) == 2
     assert await fresh.get("other", clockwork.make) == 3
+
+
+async def test_large_answers_push_out_those_nobody_asks_for(clockwork: Clockwork) -> None:
+    fresh = Fresh(clockwork)
+
+    async def large() -> Sums:
+        await clockwork.make()
+        sums = Sums()
+        for place in range(1000):
+            sums.add(dict.fromkeys(map(str, range(MOST_NUMBERS // 3000)), 1), place)
+        return sums
+
+    for key in "abc":
+        await fresh.get(key, large)
+    await fresh.get("a", large)
+    assert clockwork.made == 3
+    await fresh.get("d", large)
+    assert [fresh.kept(key) is None for key in "abcd"] == [False, True, False, False]
+    clockwork.now += MAX_AGE
+    await fresh.get("d", large)
+    assert [fresh.kept(key) is None for key in "abcd"] == [False, True, False, False], "its own last one is no other"
 
 
 async def test_the_next_answer_is_made_while_the_last_is_still_given(clockwork: Clockwork) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from fastapi import FastAPI
@@ -18,7 +18,7 @@ from app.features.statistics.fresh import DEAR_AT_ONCE, MAX_AGE, Fresh
 from app.features.statistics.queries import Asked
 from app.features.statistics.queries import counting as asked_for
 from app.features.statistics.schemas import CountedOver
-from app.features.statistics.sums import BASE_LASTS, Count, Part, Sums, base_of, sums_at, sums_then
+from app.features.statistics.sums import BASE_LASTS, Base, Count, Part, Sums, base_of, sums_at, sums_then
 from app.features.statistics.tiles import counting
 from app.features.statistics.viewpoint import SETTLED_LASTS, Viewpoint, moment, remembered
 from app.metrics.definitions import METRICS
@@ -163,3 +163,20 @@ async def test_what_looks_beside_the_versions_is_always_counted_anew(fresh_app: 
     source_office = replace(view, values={**view.values, "roles": ["source_office"], "units": [uuid4()]})
     assert not await based(source_office, source_office.domain.only_masked())
     assert await based(source_office, source_office.domain)
+
+
+async def test_a_base_seen_from_yesterday_is_not_gone_on_from() -> None:
+    """Midnight may pass after it was found: what is overdue among items nobody has written since is another."""
+    midnight = datetime(2026, 3, 31, 16, tzinfo=UTC)
+    asked: list[datetime | None] = []
+
+    async def count(_: Reader, part: Part) -> Sums:
+        asked.append(part.since)
+        return Sums()
+
+    domain, before = Domain((), whole_tree=True, past=False), midnight - timedelta(seconds=10)
+    base = Base(before, date(2026, 3, 31), Sums())
+    for as_of, counted in ((midnight - timedelta(seconds=1), [before, before]), (midnight, [None])):
+        asked.clear()
+        await sums_at(cast("Reader", None), base, count, domain, as_of)
+        assert asked == counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import suppress
 from datetime import timedelta
@@ -17,11 +18,15 @@ from app.core import clock
 from app.demo.client import Caller, Json, RefusedError
 from app.features.statistics.freezing import Span, freeze
 from app.features.statistics.snapshot_schemas import SnapshotKind
-from app.metrics.definitions import METRICS, definitions_hash
+from app.metrics.definitions import METRICS, Basis, definitions_hash
 from tests.features.statistics.asking import START, Asking
 from tests.journeys.test_every_action import DATA
 from tests.make.world import World, world_of
 
+COLUMNS = "SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'snapshot'"
+WAITS = (
+    """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"""
+)
 FEBRUARY = {"kind": "month", "period_from": "2026-02-01"}
 
 
@@ -86,7 +91,9 @@ async def test_later_entries_change_nothing_and_an_amendment_says_why(told: Aski
     answer = await told.post(f"/snapshots/{frozen['id']}/amendments", {"reason": "二月的线下销号补录"})
     amended = await _made(answer)
     assert (amended["revision"], amended["amends_id"], amended["reason"]) == (2, frozen["id"], "二月的线下销号补录")
-    assert _totals(amended)["closed"] == (1, None, None)
+    moments = [metric.code for metric in METRICS if metric.basis is Basis.INSTANT]
+    assert [_totals(amended)[code] for code in moments] == [_totals(frozen)[code] for code in moments]
+    assert _totals(frozen)["rectified_rate_reported"] == (2, 2, "100.0"), "by April it is one of two"
     assert _totals(amended)["closed_within"] == (2, None, None)
     assert _totals(amended)["rebound_rate"] == (1, 2, "50.0")
     kept = (await told.get(f"/snapshots/{frozen['id']}")).json()
@@ -97,14 +104,35 @@ async def test_later_entries_change_nothing_and_an_amendment_says_why(told: Aski
     assert [one["id"] for one in listed] == [frozen["id"], amended["id"], third["id"]]
 
 
+async def test_of_two_amendments_at_once_the_second_is_told_so(told: Asking) -> None:
+    root = str(told.world.organisation.root)
+    frozen = await _made(await told.post("/snapshots", {"unit_id": root, **FEBRUARY}))
+    other = told.plot.connection
+    columns = [row["name"] for row in await other.fetch(COLUMNS)]
+    chosen = ", ".join({"id": "gen_random_uuid()", "revision": "2"}.get(name, name) for name in columns)
+    async with other.transaction():
+        await other.execute(f"INSERT INTO snapshot ({', '.join(columns)}) SELECT {chosen} FROM snapshot")
+        mine = asyncio.create_task(told.post(f"/snapshots/{frozen['id']}/amendments", {"reason": "补录"}))
+        async with asyncio.timeout(20):
+            while not await other.fetchval(WAITS):  # noqa: ASYNC110 - another connection is waiting, and tells nobody
+                await asyncio.sleep(0.02)
+    answer = await mine
+    assert answer.status_code == 409
+    assert answer.json()["errors"] == [{"code": "amended_already", "detail": "他人刚刚修订了这一期间，请读取后再试"}]
+
+
 async def test_a_period_is_frozen_once_and_only_when_it_is_over(told: Asking) -> None:
     root = str(told.world.organisation.root)
     await _made(await told.post("/snapshots", {"unit_id": root, **FEBRUARY}))
     again = await told.post("/snapshots", {"unit_id": root, **FEBRUARY})
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    assert again.json()["errors"][0]["code"] == "snapshot_exists"
     running = clock.today().replace(day=1).isoformat()
     early = await told.post("/snapshots", {"unit_id": root, "kind": "month", "period_from": running})
     assert (early.status_code, early.json()["code"]) == (422, "as_of_too_recent")
+    assert early.json()["errors"] == [
+        {"code": "period_not_over", "detail": "该期间尚未结束", "pointer": "/period_from"}
+    ]
     for kind, first in (("month", "2026-02-02"), ("quarter", "2026-02-01")):
         wrong = await told.post("/snapshots", {"unit_id": root, "kind": kind, "period_from": first})
         assert (wrong.status_code, wrong.json()["code"]) == (422, "validation_failed")

@@ -3,7 +3,9 @@ import { language } from "./i18n.js";
 
 export class Refusal extends Error {
   constructor(status, body) {
-    super(body?.detail || body?.title || String(status));
+    // What is wrong in particular, where that is told; the detail only says that it is.
+    const faults = [...new Set((body?.errors ?? []).map((fault) => fault.detail))];
+    super(faults.join(" ") || body?.detail || body?.title || String(status));
     this.status = status;
     this.code = body?.code ?? "";
     this.title = body?.title ?? "";

@@ -16,8 +16,12 @@ const asTable = new Set();
 export const listOf = (drill) => (drill ? `#/items?${drill.split("?")[1] ?? ""}` : null);
 const isRate = (figure) => figure.value_unit === "percent";
 
+const withheld = () => h("abbr", { title: t("few") }, "＊");
+// A count without a definition of its own; null is one of too few to be told of.
+const counted = (value) => (value === null ? withheld() : count(value));
+
 function shown(figure) {
-  if (figure.suppressed) return h("abbr", { title: t("few") }, "＊");
+  if (figure.suppressed) return withheld();
   if (figure.value === null) return "—";
   if (figure.value_unit === "count") return count(figure.numerator);
   return isRate(figure) ? `${figure.value}%` : figure.value;
@@ -49,7 +53,7 @@ function tiles(told) {
     told.figures.filter((one) => !isRate(one)).map((one) =>
       tile(one.metric, say(one.label), shown(one), listOf(one.drill.denominator ?? one.drill.numerator), note(one))),
     tile("due_this_week", t("due_week"), shown(told.due_this_week), listOf(told.due_this_week.drill.numerator)),
-    last ? tile("reopened_month", t("reopened_month"), count(last.reopened.count), listOf(last.reopened.drill)) : null);
+    last ? tile("reopened_month", t("reopened_month"), counted(last.reopened.count), listOf(last.reopened.drill)) : null);
 }
 
 function panel(name, title, ...children) {
@@ -58,7 +62,7 @@ function panel(name, title, ...children) {
 }
 
 // A chart and its table are two views of the same rows; the button chooses.
-function charted(name, title, make, table) {
+function charted(name, title, make, table, note = null) {
   const chart = h("div", { class: "chart" });
   const rows = h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": `${title} · ${t("as_table")}` }, table);
   const button = h("button", { class: "quiet", type: "button", onclick: toggle });
@@ -75,7 +79,7 @@ function charted(name, title, make, table) {
     button.setAttribute("aria-label", `${title}：${button.textContent}`);
     if (!table) requestAnimationFrame(() => chart.isConnected && charts.draw(chart, make, title));
   }
-  const made = panel(name, title, chart, rows);
+  const made = panel(name, title, chart, rows, note);
   made.firstChild.append(button);
   show();
   return made;
@@ -115,7 +119,7 @@ function lights(told) {
   return panel("lights", t("lights"), h("ul", { class: "lights" },
     LAMPS.map(([key, light]) => h("li", {},
       linked(listOf(told.lights[key].drill), { class: `light light-${light}`, "data-light": light },
-        lamp(light), h("span", {}, t(`light_${light}`)), h("strong", {}, count(told.lights[key].count)))))));
+        lamp(light), h("span", {}, t(`light_${light}`)), h("strong", {}, counted(told.lights[key].count)))))));
 }
 
 function months(told) {
@@ -124,9 +128,12 @@ function months(told) {
   const table = h("table", {},
     h("thead", {}, h("tr", {}, ["month", "registered", "closed", "reopened"].map((key) => h("th", { scope: "col", class: key === "month" ? null : "figure" }, t(key))))),
     h("tbody", {}, rows.map((row) => h("tr", { "data-month": row.month }, h("th", { scope: "row" }, row.month),
-      ["registered", "closed", "reopened"].map((key) => cell(row[key].drill, count(row[key].count)))))));
+      ["registered", "closed", "reopened"].map((key) => cell(row[key].drill, counted(row[key].count)))))));
   return charted("months", t("months"), charts.months(rows), table);
 }
+
+// A chart has room for so many; the table holds them all.
+const cut = (groups, most) => (groups.length > most ? h("p", { class: "cut" }, t("first_of", { n: count(most), all: count(groups.length) })) : null);
 
 function cellsOf(group) {
   return Object.fromEntries(group.figures.map((one) => [one.metric,
@@ -146,12 +153,12 @@ function groupTable(groups) {
 function units(told) {
   const rows = told.by_unit.slice(0, MOST_UNITS).map((group) => ({ name: nameOf(group), cells: cellsOf(group) }));
   const stacked = rows.map((row) => ({ ...row, cells: Object.fromEntries(STACKED.map((code) => [code, row.cells[code]])) }));
-  return charted("units", t("by_unit"), charts.units(stacked), groupTable(told.by_unit));
+  return charted("units", t("by_unit"), charts.units(stacked), groupTable(told.by_unit), cut(told.by_unit, MOST_UNITS));
 }
 
 function bars(name, title, groups, tone) {
   const rows = groups.map((group) => ({ name: nameOf(group), count: group.figures[0]?.numerator ?? null, drill: listOf(group.figures[0]?.drill.numerator) }));
-  return charted(name, title, charts.bars(rows.slice(0, MOST_BARS), tone), groupTable(groups));
+  return charted(name, title, charts.bars(rows.slice(0, MOST_BARS), tone), groupTable(groups), cut(groups, MOST_BARS));
 }
 
 function overdue(told) {
@@ -166,8 +173,8 @@ function overdue(told) {
 function outcomes(told) {
   return panel("outcomes", t("outcomes"), h("dl", { class: "outcomes" }, told.outcomes.map((one) => h("div", { "data-outcome": one.kind },
     h("dt", {}, say(one.name)),
-    h("dd", {}, linked(one.items ? listOf(one.drill) : null, { title: t("in_items", { n: count(one.items) }) },
-      h("strong", {}, one.amount_fen ? money(one.amount_fen) : count(one.count))))))));
+    h("dd", {}, linked(one.items ? listOf(one.drill) : null, { title: one.items === null ? null : t("in_items", { n: count(one.items) }) },
+      h("strong", {}, one.amount_fen ? money(one.amount_fen) : counted(one.count))))))));
 }
 
 let drawn = "";

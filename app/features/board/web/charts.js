@@ -1,5 +1,5 @@
 // The charts: what the API counted, drawn. Each has the same figures as a table beside it, for keyboards and readers.
-import { count, t } from "./i18n.js";
+import { count, english, t } from "./i18n.js";
 
 let library = null;
 const drawn = new Map();
@@ -157,8 +157,10 @@ export const units = (rows) => () => {
   });
   return {
     tooltip: { ...base().tooltip, trigger: "axis", axisPointer: { type: "shadow" } },
-    legend: legend({ top: 0, right: 0 }),
+    legend: legend({ top: 0, right: 0, itemGap: size(0.7) }),
     grid: { left: size(0.2), right: size(1.6), top: size(2.2), bottom: 0, containLabel: true },
+    // A narrow chart has its legend in two lines, which would lie on the first bar.
+    media: [{ query: { maxWidth: size(english() ? 25.5 : 18.5) }, option: { grid: { top: size(3.6) } } }],
     xAxis: { type: "value", ...whole, axisLabel: axisLabel(), splitLine: { lineStyle: { color: colour("hair") } } },
     yAxis: {
       type: "category",
@@ -182,6 +184,7 @@ export const bars = (rows, tone) => () => {
   return {
     grid: { left: size(0.1), right: size(2.2), top: size(0.2), bottom: size(0.1), containLabel: true },
     xAxis: { type: "value", show: false },
+    media: [{ query: { maxWidth: size(12) }, option: { yAxis: { axisLabel: { width: size(4.5) } } } }],
     yAxis: {
       type: "category",
       data: shown.map((row) => row.name),

@@ -41,7 +41,7 @@ const WORDS = {
   outcomes: ["整改成果", "Outcomes"],
   reopened_month: ["本月重新立账", "Reopened this month"],
   days_of_month: ["本月完成 {n} 件", "{n} done this month"],
-  in_items: ["涉及 {n} 件事项", "In {n} items"],
+  in_items: ["涉及 {n} 件事项", "In {n} items", "In 1 item"],
   due_week: ["本周到期", "Due this week"],
   registered: ["立账", "Registered"],
   closed: ["销号", "Closed"],
@@ -52,13 +52,14 @@ const WORDS = {
   total: ["总数", "Total"],
   as_table: ["表格", "Table"],
   as_chart: ["图形", "Chart"],
+  first_of: ["前 {n} 项，共 {all} 项", "{n} of {all}"],
   few: ["含敏感事项且不足 3 件，不予显示", "Withheld: fewer than 3, restricted items among them"],
   light_red: ["红灯", "Red"],
   light_yellow: ["黄灯", "Yellow"],
   light_blue: ["蓝灯", "Blue"],
   light_green: ["绿灯", "Green"],
   light_grey: ["无灯", "None"],
-  days_late: ["逾期 {n} 天", "{n} days late"],
+  days_late: ["逾期 {n} 天", "{n} days late", "1 day late"],
   no_key: ["未填", "Not given"],
   number: ["编号", "Number"],
   problem: ["问题", "Problem"],
@@ -111,7 +112,7 @@ const WORDS = {
   proof: ["存证状态", "Proof"],
   sealed: ["最近一步已封存于签名检查点，可离线核验", "The latest step is under a signed checkpoint and can be checked offline"],
   not_sealed: ["最近一步尚待封存，一般不超过一分钟", "The latest step is not sealed yet; this takes a minute at most"],
-  events_recorded: ["已记录 {n} 步", "{n} steps recorded"],
+  events_recorded: ["已记录 {n} 步", "{n} steps recorded", "1 step recorded"],
   leaf: ["叶哈希", "Leaf hash"],
   tree_size: ["检查点长度", "Checkpoint size"],
   position: ["序号", "Position"],
@@ -159,7 +160,8 @@ export function speak(chosen) {
 }
 
 export function t(key, values = {}) {
-  const text = WORDS[key][english() ? 1 : 0];
+  const [chinese, many, one] = WORDS[key];
+  const text = english() ? (values.n === "1" && one) || many : chinese;
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 

@@ -103,7 +103,16 @@ const totalText = (page) => (page.total_relation === "gte" ? t("at_least", { n: 
 
 export async function show(place, { query, fresh, again }) {
   if (again) return; // a list somebody reads does not move under their eyes
-  const page = await pageOf(query, null);
+  let page;
+  try {
+    page = await pageOf(query, null);
+  } catch (refusal) {
+    if (refusal.status !== 422 || !fresh()) throw refusal;
+    // What was asked for can be set right only where it is still to be seen.
+    fill(place, h("div", { class: "page" }, h("h1", {}, t("items")), filters(query), chips(query),
+      h("p", { class: "empty", role: "alert" }, refusal.message)));
+    return;
+  }
   if (!fresh()) return;
   const body = h("tbody", {}, page.items.map(row));
   const more = h("button", { type: "button", class: "button", onclick: further }, t("more"));
