@@ -68,3 +68,9 @@ def stored(deadline: DeadlineIn, resolved: Resolved, original: date | None) -> d
         "original_date": None if first is None else first.isoformat(),
         "extensions": 0,
     }
+
+
+def without_words(kept: dict[str, Any]) -> dict[str, Any]:
+    """For a secret stub, which has no text: the date, or else the kind, takes the place of the wording."""
+    milestones = [{**one, "title": one["due_on"]} for one in kept["milestones"]]
+    return {**kept, "text": kept["date"] or DeadlineKind(kept["kind"]).zh, "milestones": milestones}

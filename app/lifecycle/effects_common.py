@@ -9,6 +9,7 @@ from typing import Any
 from app.lifecycle import deadlines
 from app.lifecycle.action_data import DeadlineIn
 from app.lifecycle.facts import Facts
+from app.lifecycle.states import Confidentiality
 from app.tables.item import FAR
 
 BACK_TO_WORK: Mapping[str, Any] = {"completed_at": None, "policy_version": None, "chain": [], "chain_step": 0}
@@ -32,8 +33,9 @@ def due_changes(f: Facts, deadline: DeadlineIn | None, start: date) -> dict[str,
     waits = deadlines.starts_at_acknowledgement(deadlines.stored(deadline, resolved, None)) and f.action == "assign"
     due = None if waits else resolved.due_on
     kept = deadlines.stored(deadline, deadlines.Resolved(due, resolved.review_on), original)
+    stub = f.item["confidentiality"] == Confidentiality.SECRET_STUB
     return {
-        "deadline": kept,
+        "deadline": deadlines.without_words(kept) if stub else kept,
         "due_on": due,
         "due_sort": due or FAR,
         "original_due_on": original or due,

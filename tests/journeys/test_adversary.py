@@ -35,6 +35,21 @@ async def test_no_signature_is_dated_before_the_report_it_closes(world: World) -
     assert (await world.read(item))["state"] == "closing"
 
 
+async def test_a_secret_stub_keeps_the_days_of_its_deadline_and_none_of_its_words(world: World) -> None:
+    stub = await world.item("registered", confidentiality="secret_stub")
+    office = await world.as_("supervision_office")
+    day = (clock.today() + timedelta(days=40)).isoformat()
+    said = {"text": "不应写在这里的时限", "kind": "phased", "date": day,
+            "milestones": [{"title": "不应写在这里的节点", "due_on": day}]}  # fmt: skip
+    data = {"lead_unit_id": stub["responsible_unit_id"], "accountable_leader_ids": [world.made.people["leader"]],
+            "mode": "time_limited", "deadline": said}  # fmt: skip
+    assigned = await office.act(stub["id"], "assign", data)
+    assert (assigned["deadline"]["text"], assigned["due_on"]) == (day, day)
+    assert assigned["deadline"]["milestones"] == [{"title": day, "due_on": day}]
+    for path in ("", "/events", "/transitions"):
+        assert "不应写在这里" not in (await office.send("GET", f"/items/{stub['id']}{path}")).text
+
+
 async def test_a_secret_stub_takes_no_words_beside_an_action(world: World) -> None:
     stub = await world.item("assigned", confidentiality="secret_stub")
     head = await world.as_("unit_head")
