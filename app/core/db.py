@@ -32,6 +32,10 @@ STREAMED = 500
 """Rows fetched at once where a statement gives more of them than memory should hold."""
 WRITE_SECONDS = 5
 """The longest a write may run: half of the age a past moment must have before it can be asked for (app/core/asof.py)."""
+CROWD = 4
+MOMENT = 0.05
+"""A read beyond so many connections in use waits up to so many seconds for one of them, although another could be opened:
+more backends than cores to run them on only take turns. When none came back, those in use are long, and it gets its own."""
 KEPT_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
 """To select once in a transaction that finds its rows by their keys: one plan then serves all values. PostgreSQL expects
 ten keys in any array, thinks a plan for the one key it mostly is cheaper, and would make it anew for every request."""
@@ -85,6 +89,11 @@ async def _prepare(connection: asyncpg.Connection[Row]) -> None:
         await connection.set_type_codec(
             name, encoder=lambda v: json.dumps(v, ensure_ascii=False), decoder=_read, schema="pg_catalog"
         )
+
+
+def _let_go(waiter: asyncio.Future[_Pooled | None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _lost(connection: _Pooled) -> bool:
@@ -216,16 +225,29 @@ class Database:
                 self._one_less()
                 raise
 
-    async def _wait(self) -> _Pooled | None:
-        """A connection somebody has done with, or None when the pool can open another."""
-        waiter: asyncio.Future[_Pooled | None] = asyncio.get_running_loop().create_future()
+    async def _take_in_turn(self) -> _Pooled:
+        """As `_take`, for a statement that will not keep it long."""
+        if self._taken - len(self._idle) >= CROWD:
+            given = await self._wait(MOMENT)
+            if given is not None:
+                return given
+        return await self._take()
+
+    async def _wait(self, moment: float | None = None) -> _Pooled | None:
+        """A connection somebody has done with, or None when the pool can open another or the `moment` is over."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[_Pooled | None] = loop.create_future()
         self._waiters.append(waiter)
+        timer = None if moment is None else loop.call_later(moment, _let_go, waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
             if not waiter.cancelled():  # given in the very moment of giving up: the next in line must not wait in vain
                 self._pass_on(waiter.result())
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _pass_on(self, connection: _Pooled | None) -> None:
         while self._waiters:
@@ -254,20 +276,20 @@ class Database:
             self._one_less()
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
-        async with self._lent() as connection:
+        async with self._lent(brief=True) as connection:
             return await connection.fetch(sql, *args, timeout=WAIT_SECONDS)
 
     async def fetchrow(self, sql: str, *args: Any) -> Row | None:
-        async with self._lent() as connection:
+        async with self._lent(brief=True) as connection:
             return await connection.fetchrow(sql, *args, timeout=WAIT_SECONDS)
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
-        async with self._lent() as connection:
+        async with self._lent(brief=True) as connection:
             return await connection.fetchval(sql, *args, timeout=WAIT_SECONDS)
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[_Pooled]:
-        connection = await self._take()
+    async def _lent(self, *, brief: bool = False) -> AsyncIterator[_Pooled]:
+        connection = await (self._take_in_turn() if brief else self._take())
         try:
             yield connection
         except BaseException:
