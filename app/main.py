@@ -21,6 +21,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp
 
 from app.access.guarding import assert_routes_guarded, guard_of
+from app.access.memory import Memory
 from app.access.throttle import Throttle
 from app.api import ROUTERS, TAGS
 from app.core.db import Database
@@ -107,10 +108,8 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     app.state.telemetry = telemetry
     app.state.seal_lag = math.nan
     _offer_gauges(app)
-    app.state.throttle = Throttle()
-    app.state.figures = Fresh()
     app.state.outgoing = Outgoing(Allowed.parse(settings.webhook_hosts))
-    _hold_nothing(app)
+    _know_nothing(app)
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
     # One flat list: the tree FastAPI makes of included routers is walked twice a request (8 µs on the shortest path).
@@ -122,8 +121,9 @@ def create_app(settings: Settings, routers: Sequence[APIRouter] = ROUTERS, *, wo
     return app
 
 
-def _hold_nothing(app: FastAPI) -> None:
+def _know_nothing(app: FastAPI) -> None:
     """Until the database has said which keys are in force, nobody can be recognised: see _hold_keys."""
+    app.state.throttle, app.state.memory, app.state.figures = Throttle(), Memory(), Fresh()
     app.state.session_key = None
     app.state.cursor_key = b""
     app.state.webhooks = None

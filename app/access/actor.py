@@ -89,6 +89,11 @@ class Actor:
         return any(grant.role in roles for grant in self.grants)
 
     @property
+    def unsealed(self) -> bool:
+        """Whether restricted text is shown at all, to whom a role opens it: a key's scopes may leave it out."""
+        return self.scopes is None or Permission.RESTRICTED_READ in self.scopes
+
+    @property
     def is_administrator(self) -> bool:
         """By a grant of one's own: administrators are never stood in for."""
         return self.has_role(*ADMINISTRATORS)

@@ -119,7 +119,7 @@ def credential_of(request: Asking) -> Credential:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
     if secret.startswith(tokens.KEY_PREFIX):
         if not tokens.is_api_key(secret):
-            raise _invalid()
+            raise invalid_token()
         return Credential(None, None, tokens.api_key_digest(secret), clock.today())
     return _from_token(session_key(request), secret)
 
@@ -138,7 +138,7 @@ def _from_token(key: bytes, token: str) -> Credential:
     try:
         session = tokens.read(key, token)
     except Problem:
-        raise _invalid() from None
+        raise invalid_token() from None
     return Credential(session.account_id, session.epoch, None, clock.today())
 
 
@@ -159,7 +159,7 @@ async def authenticate(db: Reader, request: Asking) -> Actor:
 def actor_from_row(row: Row | None, language: Language) -> Actor:
     """The actor of a statement that began with ACTOR_CTE; no row, or a key past its hour, is 401 invalid_token."""
     if row is None or (row["expires_at"] is not None and tokens.expired(row["expires_at"])):
-        raise _invalid()
+        raise invalid_token()
     is_person = row["account_id"] is not None
     grants = tuple(map(_grant, row["roles"], row["units"], row["principals"]))
     scopes = row["scopes"]
@@ -199,5 +199,5 @@ def _stamp(row: Row) -> str:
     return digest.hexdigest()
 
 
-def _invalid() -> Problem:
+def invalid_token() -> Problem:
     return Problem("invalid_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

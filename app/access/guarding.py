@@ -17,7 +17,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import Response
 
 from app.access.actor import Actor
-from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE, actor_from_row, authenticate, credential_of
+from app.access.authenticate import authenticate
+from app.access.memory import CALLER_CTE, OWN, Caller, Memory
 from app.access.permissions import Permission
 from app.access.scope import JOINED, Shape, predicate
 from app.core.db import Database, Tx
@@ -29,9 +30,8 @@ ItemId = Annotated[str, Path(json_schema_extra={"format": "uuid"}, description="
 Work = Callable[[Tx], Awaitable[Reply]]
 Guard = TypeVar("Guard", bound=Callable[..., Any])
 
-_ITEM_SQL: Final = f"""{ACTOR_CTE}
-SELECT {ACTOR_COLUMNS}, EXISTS (SELECT FROM item i WHERE i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}) AS in_scope
-FROM actor"""  # noqa: S608 - constants of this package
+_IN_SCOPE: Final = f"""{CALLER_CTE}
+SELECT EXISTS (SELECT FROM item i WHERE i.id = ${OWN}::uuid AND {predicate(Shape.MANY, "i", JOINED)}) FROM actor"""  # noqa: S608 - constants of this package
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +183,18 @@ def parsed_id(text: str) -> UUID | None:
 
 async def _item_and_actor(request: Request, text: str, permission: Permission) -> tuple[Actor, UUID]:
     item_id = parsed_id(text)
-    row = await request.app.state.db.fetchrow(_ITEM_SQL, *credential_of(request), item_id)
-    actor = actor_from_row(row, request.scope["rectify.language"])
-    if item_id is None or row is None or not row["in_scope"]:
+    db: Database = request.app.state.db
+    memory: Memory = request.app.state.memory
+
+    async def ask(caller: Caller) -> bool | None:
+        found: bool | None = await db.fetchval(_IN_SCOPE, *caller.args, item_id)
+        return found
+
+    caller, in_scope = await memory.told(db, request, ask)
+    if item_id is None or not in_scope:
         raise Problem("not_found")
-    require(actor, permission)
-    return actor, item_id
+    require(caller.actor, permission)
+    return caller.actor, item_id
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:

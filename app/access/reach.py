@@ -7,12 +7,13 @@ somebody may see it. Other ids share these bits, so whatever passes is tested by
 # ruff: noqa: S608 - SQL here is put together from constants
 from __future__ import annotations
 
-from typing import Final
+import time
+from dataclasses import dataclass
+from typing import Any, Final
 
-from app.access.actor import Actor
-from app.access.authenticate import ACTOR_CTE
+from app.access.memory import CALLER_CTE, OWN, Caller
 from app.access.scope import CTE, Shape, ledgers_of, sources
-from app.core.db import Row
+from app.core.db import Database
 
 _PARTS: Final = {"units": (0, 96), "units_too": (96, 96), "others": (192, 32), "others_too": (224, 32)}
 """Where each part of `item.reach` begins and how many bits it has, as `reach_bits` sets them."""
@@ -30,23 +31,54 @@ WALKING: Final = CTE._replace(
     units="(SELECT units FROM covered)::uuid[]", ledgers="(SELECT ledgers FROM covered)::uuid[]"
 )
 READS_ALL: Final = "(SELECT whole_tree FROM actor)"
-"""Stands in every statement that tests no row for its caller, who may have lost the whole tree a moment ago."""
+"""Stands in every statement that tests no row for its caller."""
 _WORTH_READING: Final = 3
 """Times the root of the number of items: where there is less to see, reading all of it costs less than walking to a page."""
 _SOURCES: Final = " UNION ALL ".join(f"({query} LIMIT (SELECT items + 1 FROM enough))" for query in sources(WALKING))
-REACH_SQL: Final = f"""{ACTOR_CTE}, {WALKER}, enough AS MATERIALIZED (
+REACH_SQL: Final = f"""{CALLER_CTE}, {WALKER}, enough AS MATERIALIZED (
   SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items FROM pg_class WHERE oid = 'item'::regclass)
-SELECT actor.*, CASE WHEN NOT actor.whole_tree THEN (SELECT count(*) FROM ({_SOURCES}) counted) <= enough.items END AS few
-FROM actor, enough
+SELECT (SELECT count(*) FROM ({_SOURCES}) counted) <= enough.items AS few, covered.units AS covered, covered.ledgers,
+  {", ".join(f"sought.{part}" for part in _PARTS)}
+FROM actor, enough, covered, sought
 """
-"""What `shape_of` reads, for the parameters of the actor's statement; an item seen for two reasons counts twice."""
+"""For the parameters of CALLER_CTE; an item seen for two reasons counts twice."""
+REACHING: Final = f"""
+covered AS MATERIALIZED (SELECT ${OWN}::uuid[] AS units, ${OWN + 1}::uuid[] AS ledgers),
+sought AS MATERIALIZED (SELECT {", ".join(f"${place}::bit(256) AS {part}" for place, part in enumerate(_PARTS, OWN + 2))})
+"""
+"""As WALKER, of what was found before (`Reach.args`)."""
+WALKERS_OWN: Final = OWN + 2 + len(_PARTS)
+"""Where the parameters of a statement begin that starts with CALLER_CTE and REACHING."""
 
 
-def shape_of(actor: Actor, row: Row | None) -> Shape:
-    """The cheapest way to list what the caller sees, of whom REACH_SQL gave the row."""
-    if actor.whole_tree:
-        return Shape.WHOLE
-    return Shape.FEW if row is not None and row["few"] else Shape.WALK
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The cheapest way to list what a caller sees, and what REACHING takes; how much it is, is counted once in a while."""
+
+    shape: Shape
+    until: float
+    args: tuple[Any, ...]
+
+
+_SECONDS: Final = 60
+_NOTHING: Final = Reach(Shape.WHOLE, 0, ([], [], None, None, None, None))
+"""Whoever reads the whole tree passes over nothing."""
+
+
+async def reach_of(db: Database, caller: Caller) -> Reach | None:
+    """None if the caller's mark has changed. What a list may cost depends on it, what it shows does not."""
+    if caller.actor.whole_tree:
+        return _NOTHING
+    found: Reach | None = caller.kept.get(caller.credential)
+    if found is not None and found.until > time.monotonic():
+        return found
+    row = await db.fetchrow(REACH_SQL, *caller.args)
+    if row is None:
+        return None
+    args = (row["covered"], row["ledgers"], *(row[part] for part in _PARTS))
+    found = Reach(Shape.FEW if row["few"] else Shape.WALK, time.monotonic() + _SECONDS, args)
+    caller.kept[caller.credential] = found
+    return found
 
 
 def may_pass(alias: str) -> str:

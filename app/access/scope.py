@@ -262,7 +262,7 @@ def restricted_read_sql(actor: Actor, alias: str = "i", first_param: int = 1) ->
         [grant.role.value for grant in actor.grants],
         [grant.unit_id for grant in actor.grants],
         list(actor.persons()),
-        actor.scopes is None or Permission.RESTRICTED_READ in actor.scopes,
+        actor.unsealed,
     )
     return restricted_predicate(alias, sealed), args
 

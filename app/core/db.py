@@ -276,20 +276,30 @@ class Database:
             self._one_less()
 
     async def fetch(self, sql: str, *args: Any) -> list[Row]:
-        async with self._lent(brief=True) as connection:
-            return await connection.fetch(sql, *args, timeout=WAIT_SECONDS)
+        rows: list[Row] = await self._brief("fetch", sql, args)
+        return rows
 
     async def fetchrow(self, sql: str, *args: Any) -> Row | None:
-        async with self._lent(brief=True) as connection:
-            return await connection.fetchrow(sql, *args, timeout=WAIT_SECONDS)
+        row: Row | None = await self._brief("fetchrow", sql, args)
+        return row
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
-        async with self._lent(brief=True) as connection:
-            return await connection.fetchval(sql, *args, timeout=WAIT_SECONDS)
+        return await self._brief("fetchval", sql, args)
+
+    async def _brief(self, method: str, sql: str, args: tuple[Any, ...]) -> Any:
+        """As with `_lent`, whose context manager costs a hot read as much as decoding its row."""
+        connection = await self._take_in_turn()
+        try:
+            found = await getattr(connection, method)(sql, *args, timeout=WAIT_SECONDS)
+        except BaseException:
+            await self._give_back(connection)
+            raise
+        await self._rest(connection)
+        return found
 
     @asynccontextmanager
-    async def _lent(self, *, brief: bool = False) -> AsyncIterator[_Pooled]:
-        connection = await (self._take_in_turn() if brief else self._take())
+    async def _lent(self) -> AsyncIterator[_Pooled]:
+        connection = await self._take()
         try:
             yield connection
         except BaseException:

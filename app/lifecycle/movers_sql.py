@@ -1,4 +1,4 @@
-"""The people behind the next roles, as SQL: of one item, and of a page of them."""
+"""The people behind the next roles of an item, as SQL."""
 
 # ruff: noqa: S608 - SQL here is put together from constants; values are always parameters
 from __future__ import annotations
@@ -14,7 +14,8 @@ def _in_force(alias: str, day: str) -> str:
     return f"{alias}.revoked_at IS NULL AND {alias}.starts_on <= {day} AND ({alias}.ends_on IS NULL OR {alias}.ends_on >= {day})"
 
 
-def _held(day: str) -> str:
+@cache
+def held(day: str) -> str:
     """Up to twenty active people holding `m.role` over `m.ancestors` on a day, or standing in for a holder, each once.
 
     From grant to person to delegation by key, so that neither table is read whole however large it has grown.
@@ -28,39 +29,21 @@ ARRAY(SELECT DISTINCT who.person_id FROM role_grant g JOIN person p ON p.id = g.
 """
 
 
-MOVERS: Final = f"""
-(SELECT json_agg(json_build_object('role', m.role, 'unit_id', m.unit_id, 'person_ids', {_held("$4::date")}) ORDER BY m.role)
- FROM (SELECT n.role, n.unit_id, (SELECT u.ancestors FROM unit u WHERE u.id = n.unit_id) AS ancestors
-   FROM item_mover n WHERE n.item_id = i.id OFFSET 0) m) AS next_movers
-"""
-"""Of `item AS i`; $4 is the Beijing day asked for, as in every statement that begins with the caller."""
-
-
 @cache
-def moving_sql(day: str) -> str:
-    """CTEs behind the CTE `page`: `moving` says who moves each of its items on a day, an expression for a date.
-
-    The same people as `MOVERS` names, found once for all items: their units have most of those above them in common.
-    Each step hands its keys on as an array, which one scan of an index takes, whatever the planner expects of a join.
-    """
+def movers_sql(day: str) -> str:
+    """Who moves `item AS i` on a day, an expression for a date."""
     return f"""
-mover AS MATERIALIZED (SELECT n.item_id, n.role, n.unit_id FROM item_mover n
-  WHERE n.item_id = ANY(ARRAY(SELECT id FROM page))),
-above AS MATERIALIZED (SELECT u.id, unnest(u.ancestors) AS unit_id FROM unit u
-  WHERE u.id = ANY(ARRAY(SELECT unit_id FROM mover))),
-holder AS MATERIALIZED (SELECT g.role, g.unit_id, g.person_id FROM role_grant g JOIN person p ON p.id = g.person_id AND p.active
-  WHERE g.unit_id = ANY(ARRAY(SELECT DISTINCT unit_id FROM above)) AND g.role = ANY(ARRAY(SELECT DISTINCT role FROM mover))
-    AND {_in_force("g", day)}),
-lent AS MATERIALIZED (SELECT d.principal_id, d.delegate_id, d.roles
-  FROM delegation d JOIN person q ON q.id = d.delegate_id AND q.active
-  WHERE d.principal_id = ANY(ARRAY(SELECT person_id FROM holder)) AND {_in_force("d", day)}),
-serving AS (SELECT role, unit_id, person_id FROM holder
-  UNION ALL SELECT h.role, h.unit_id, d.delegate_id
-  FROM lent d JOIN holder h ON h.person_id = d.principal_id AND h.role = ANY(d.roles)),
-people AS MATERIALIZED (
-  SELECT a.id, s.role, to_json((array_agg(DISTINCT s.person_id ORDER BY s.person_id))[:{_MOST}]) AS ids
-  FROM above a JOIN serving s ON s.unit_id = a.unit_id GROUP BY a.id, s.role),
-moving AS MATERIALIZED (SELECT m.item_id, json_agg(row_to_json(one) ORDER BY m.role) AS list
-  FROM mover m LEFT JOIN people p ON p.id = m.unit_id AND p.role = m.role
-  CROSS JOIN LATERAL (SELECT m.role, m.unit_id, coalesce(p.ids, '[]') AS person_ids) one GROUP BY m.item_id)
+(SELECT json_agg(json_build_object('role', m.role, 'unit_id', m.unit_id, 'person_ids', {held(day)}) ORDER BY m.role, m.unit_id)
+ FROM (SELECT n.role, n.unit_id, (SELECT u.ancestors FROM unit u WHERE u.id = n.unit_id) AS ancestors
+   FROM item_mover n WHERE n.item_id = i.id OFFSET 0) m)
 """
+
+
+_KEY: Final = "string_agg(n.role || ' ' || n.unit_id, ',' ORDER BY n.role, n.unit_id)"
+MOVER_KEY: Final = f"coalesce((SELECT {_KEY} FROM item_mover n WHERE n.item_id = i.id), '')"
+"""The roles of `item AS i` and their units; the people behind them are remembered, see `next_movers`."""
+MOVING: Final = f"""
+moving AS MATERIALIZED (SELECT n.item_id, {_KEY} AS key FROM item_mover n
+  WHERE n.item_id = ANY(ARRAY(SELECT id FROM page)) GROUP BY n.item_id)
+"""
+"""A CTE behind the CTE `page`: the same for each of its items, by one scan of an index for all of them."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.access.actor import Actor
-from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE
+from app.access.memory import CALLER_CTE, OWN
 from app.access.scope import JOINED, Sealed, Shape, predicate, restricted_predicate, restricted_read_sql
 from app.core import clock
 from app.core.clock import beijing_date
@@ -22,7 +22,7 @@ from app.core.errors import Problem
 from app.core.etag import item_etag
 from app.core.http import Reply
 from app.lifecycle.light import light_on, overdue_days, reasons_on, stored_turns
-from app.lifecycle.movers_sql import MOVERS
+from app.lifecycle.movers_sql import MOVER_KEY, movers_sql
 from app.lifecycle.parties import Party, parties
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.states import OPEN, PHASES, Action, State
@@ -41,13 +41,13 @@ _COLUMNS: Final = """
   i.completed_at, i.closed_at, i.notice_ends_on, i.next_review_on, i.next_look_back_on, i.disposition, i.closed_offline,
   i.created_at, i.updated_at, i.finder_person_id, i.finder_unit_id
 """
-_BESIDE: Final = f"""
+_BESIDE: Final = """
   (SELECT u.ancestors FROM unit u WHERE u.id = (SELECT l.unit_id FROM ledger l WHERE l.id = i.ledger_id)) AS ledger_ancestors,
   (SELECT u.ancestors FROM unit u WHERE u.id = i.lead_unit_id) AS lead_ancestors,
   (SELECT u.ancestors FROM unit u WHERE u.id = i.source_unit_id) AS source_ancestors,
   (SELECT json_agg(json_build_object('from_item_id', o.from_item_id, 'source_type', o.source_type, 'document', o.document,
       'document_no', o.document_no, 'quote', o.quote, 'source_unit_id', o.source_unit_id) ORDER BY o.created_at, o.id)
-     FROM item_origin o WHERE o.item_id = i.id) AS origins, {MOVERS}
+     FROM item_origin o WHERE o.item_id = i.id) AS origins
 """
 _SELDOM: Final = """
   CASE WHEN i.confidentiality = 'restricted' THEN (SELECT t.sealed FROM source_type t
@@ -55,14 +55,14 @@ _SELDOM: Final = """
   CASE WHEN i.state = 'split' THEN (SELECT json_build_object('total', count(*), 'closed',
       count(*) FILTER (WHERE c.state = 'closed')) FROM item c WHERE c.split_from_id = i.id) END AS children
 """
-ITEM_SQL: Final = f"""{ACTOR_CTE}
-SELECT {ACTOR_COLUMNS}, {_COLUMNS}, {_BESIDE}
-FROM actor LEFT JOIN item i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}
+ITEM_SQL: Final = f"""{CALLER_CTE}
+SELECT {_COLUMNS}, {_BESIDE}, {MOVER_KEY} AS mover_key
+FROM actor LEFT JOIN item i ON i.id = ${OWN}::uuid AND {predicate(Shape.MANY, "i", JOINED)}
 """
-"""The hot read: $1..$4 the credential, $5 the item; no row is 401, a row without an id is 404. See `with_seldom`."""
+"""The hot read, behind the caller the item: a row without an id is 404. See `with_seldom` and `next_movers`."""
 _KNOWN: Final = Sealed("$2::text[]", "$3::uuid[]", "$5::uuid[]", "$6::bool")
 OWN_SQL: Final = f"""
-SELECT {_COLUMNS}, {restricted_predicate("i", _KNOWN)} AS unmasked, {_SELDOM}, {_BESIDE}
+SELECT {_COLUMNS}, {restricted_predicate("i", _KNOWN)} AS unmasked, {_SELDOM}, {_BESIDE}, {movers_sql("$4::date")} AS next_movers
 FROM item i WHERE i.id = ANY($1::uuid[])
 """
 """After a write: items the caller has just acted on, in or out of scope by now; $4 is today."""
@@ -79,13 +79,16 @@ async def with_seldom(reader: Reader, actor: Actor, row: Row) -> dict[str, Any]:
     Asked afterwards, because PostgreSQL makes every sub-select of a statement ready to run before it knows whether it
     will. The mask is that of the later moment, but for a draft: only what is shown as one is the caller's own.
     """
+    shown = dict(row)
     if row["confidentiality"] != "restricted" and row["state"] != State.SPLIT:
-        return dict(row) | _NEITHER
+        shown.update(_NEITHER)
+        return shown
     _, args = restricted_read_sql(actor)
     more = await reader.fetchrow(_RESTRICTED_OR_SPLIT, row["id"], *args, row["state"])
     if more is None:
         raise Problem("not_found")
-    return dict(row) | dict(more)
+    shown.update(more)
+    return shown
 
 
 @lru_cache(maxsize=4096)

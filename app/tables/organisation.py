@@ -3,10 +3,10 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
-from sqlmodel import SQLModel
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
 
-from app.tables.base import day, flag, instant, integer, key, line, one_of, period, prose, ref, uuids, words
+from app.tables.base import day, flag, instant, integer, key, line, one_of, period, prose, ref, uuid_, uuids, words
 
 ROLES = [
     "first_responsible",
@@ -165,3 +165,12 @@ class ApiKey(SQLModel, table=True):
     version: int = integer(default=1)
     created_at: datetime = instant()
     updated_at: datetime = instant()
+
+
+class AccessMark(SQLModel, table=True):
+    """One row, whose mark is another after every commit that changed who may do what: see app/access/memory.py."""
+
+    __tablename__ = "access_mark"
+    __table_args__ = (CheckConstraint("sole", name="sole"),)
+    sole: bool = Field(primary_key=True)
+    mark: UUID = uuid_()

@@ -14,8 +14,9 @@ from fastapi import FastAPI
 from app.access import tokens
 from app.access.actor import Actor
 from app.access.authenticate import ACTOR_CTE, authenticate, credential_of
+from app.access.memory import Memory
 from app.access.permissions import Permission, Role
-from app.access.reach import REACH_SQL, WALKER, may_pass, shape_of
+from app.access.reach import WALKER, may_pass, reach_of
 from app.access.scope import (
     CTE,
     CTE_SEALED,
@@ -73,8 +74,10 @@ class Tree:
         return answers["one"]
 
     async def shape(self, who: Someone) -> Shape:
-        row = await self.org.db.fetchrow(REACH_SQL, *credential_of(self.request(who.headers)))
-        return shape_of(await self.actor(who), row)
+        caller = await Memory().caller(self.org.db, credential_of(self.request(who.headers)), "zh-CN")
+        reach = await reach_of(self.org.db, caller)
+        assert reach is not None
+        return reach.shape
 
     async def reads_unmasked(self, who: Someone, item: UUID) -> bool:
         actor = await self.actor(who)

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from app.access.actor import Actor
-from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE, actor_from_row, credential_of
 from app.access.guarding import parsed_id, require
+from app.access.memory import CALLER_CTE, OWN, Caller, Memory
 from app.access.permissions import Permission
 from app.access.scope import CTE_SEALED, JOINED, Shape, predicate, restricted_predicate
 from app.core.db import Database, Reader
@@ -36,26 +36,29 @@ UNION ALL SELECT p.id, p.id, p.name FROM person p WHERE p.id = ANY({0})
 """
 _ACTING: Final = ("id", "unit", "on_behalf")
 """What an event says of who acted."""
-_PAGE: Final = ("(SELECT id FROM seen)", "(SELECT seq FROM start)", "$8::int", "$9::text[]")
-_ALL: Final = ("(SELECT id FROM seen)", "(SELECT seq FROM cycle)", f"{TOTAL_CAP + 1}", "$9::text[]")
-ITEM_HISTORY: Final = f"""{ACTOR_CTE},
+_ITEM, _CYCLE, _AFTER, _LIMIT, _TYPES, _COUNT = (
+    f"${place}::{kind}" for place, kind in enumerate(("uuid", "int", "int", "int", "text[]", "bool"), OWN)
+)
+_PAGE: Final = ("(SELECT id FROM seen)", "(SELECT seq FROM start)", _LIMIT, _TYPES)
+_ALL: Final = ("(SELECT id FROM seen)", "(SELECT seq FROM cycle)", f"{TOTAL_CAP + 1}", _TYPES)
+ITEM_HISTORY: Final = f"""{CALLER_CTE},
 seen AS MATERIALIZED (SELECT i.id, {restricted_predicate("i", CTE_SEALED)} AS unmasked
-  FROM actor JOIN item i ON i.id = $5::uuid AND {predicate(Shape.MANY, "i", JOINED)}),
-cycle AS (SELECT CASE WHEN $6::int > 1 THEN coalesce((SELECT e.seq - 1 FROM event e
-    WHERE e.subject_id = $5::uuid AND e.type = '{REOPENED}' ORDER BY e.seq OFFSET greatest($6::int - 2, 0) LIMIT 1),
+  FROM actor JOIN item i ON i.id = {_ITEM} AND {predicate(Shape.MANY, "i", JOINED)}),
+cycle AS (SELECT CASE WHEN {_CYCLE} > 1 THEN coalesce((SELECT e.seq - 1 FROM event e
+    WHERE e.subject_id = {_ITEM} AND e.type = '{REOPENED}' ORDER BY e.seq OFFSET greatest({_CYCLE} - 2, 0) LIMIT 1),
   2147483647) ELSE 0 END AS seq),
-start AS (SELECT coalesce($7::int, cycle.seq) AS seq FROM cycle),
+start AS (SELECT coalesce({_AFTER}, cycle.seq) AS seq FROM cycle),
 page AS MATERIALIZED ({item_page_sql(*_PAGE)}),
 named AS MATERIALIZED (SELECT DISTINCT a.value::uuid AS id FROM page, json_each_text(page.actor) a
   WHERE a.key IN ({", ".join(f"'{name}'" for name in _ACTING)}))
-SELECT {ACTOR_COLUMNS}, seen.id AS item_id, seen.unmasked, (SELECT json_agg(told ORDER BY seq) FROM page) AS told,
+SELECT seen.id AS item_id, seen.unmasked, (SELECT json_agg(told ORDER BY seq) FROM page) AS told,
   (SELECT json_object_agg(n.id, json_build_array(n.person_id, n.name))
     FROM ({ACTORS.format("ARRAY(SELECT id FROM named)")}) n) AS names,
-  CASE WHEN $10::bool THEN ({item_count_sql(*_ALL)}) END AS total
+  CASE WHEN {_COUNT} THEN ({item_count_sql(*_ALL)}) END AS total
 FROM actor LEFT JOIN seen ON true
 """  # noqa: S608 - constants of this program
-"""Caller, scope, events and the names of who acted, all of one moment. $1..$4 the credential, $5 the item, $6 the first
-cycle, $7 the seq to go on from, $8 the limit, $9 the types, $10 whether to count.
+"""Caller, scope, events and the names of who acted, all of one moment. Behind the caller: the item, the first cycle, the seq
+to go on from, the limit, the types, and whether to count.
 """
 
 Names = Mapping[str, Sequence[Any]]
@@ -105,14 +108,18 @@ async def feed(db: Database, actor: Actor, query: schemas.FeedQuery) -> schemas.
 async def _slice(
     request: Request, item_id: str, query: PageQuery, cursor: Cursor, types: Sequence[str] | None, cycle: int
 ) -> _Slice:
-    credential = credential_of(request)
+    memory: Memory = request.app.state.memory
     after = None if query.cursor is None else int(str(cursor.decode(query.cursor)[0]))
     asked = (parsed_id(item_id), cycle, after, query.limit + 1, types, query.include == "total")
-    row = await request.app.state.db.fetchrow(ITEM_HISTORY, *credential, *asked)
-    actor = actor_from_row(row, request.scope["rectify.language"])
+    db: Database = request.app.state.db
+
+    async def ask(caller: Caller) -> Any:
+        return await db.fetchrow(ITEM_HISTORY, *caller.args, *asked)
+
+    caller, row = await memory.told(db, request, ask)
     if row["item_id"] is None:
         raise Problem("not_found")
-    require(actor, Permission.EVENT_READ)
+    require(caller.actor, Permission.EVENT_READ)
     rows = [read.event_told(told) for told in row["told"] or ()]
     envelope: dict[str, Any] = {"next_cursor": None, "total": None, "total_relation": None}
     if len(rows) > query.limit:

@@ -15,14 +15,14 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from app.access.authenticate import ACTOR_COLUMNS, ACTOR_CTE
-from app.access.reach import READS_ALL, WALKER, WALKING, may_pass
+from app.access.memory import CALLER_CTE, OWN
+from app.access.reach import REACHING, READS_ALL, WALKERS_OWN, WALKING, may_pass
 from app.access.scope import CTE_SEALED, Shape, predicate, restricted_predicate, sources
 from app.core.paging import MAX_LIMIT, TOTAL_CAP
 from app.lifecycle.derived import NO_NUMBER
 from app.lifecycle.filters import WORDS, filters_now, finders_now
 from app.lifecycle.light_sql import LIGHT_SQL, OVERDUE_DAYS_SQL
-from app.lifecycle.movers_sql import moving_sql
+from app.lifecycle.movers_sql import MOVING
 from app.lifecycle.summaries import PAGE_COLUMNS, SHOWN, summary
 from app.metrics.drill import set_condition
 from app.tables.item import FAR, FAR_INSTANT
@@ -62,25 +62,29 @@ SORTS: Final = {
 }
 
 
-_SUMMARY: Final = summary(
-    f"CASE WHEN {UNMASKED} THEN nullif(i.title, '') END", LIGHT_SQL, OVERDUE_DAYS_SQL, "coalesce(mv.list, '[]')"
-)
-_MOVING: Final = moving_sql("$4::date")
+_SUMMARY: Final = summary(f"CASE WHEN {UNMASKED} THEN nullif(i.title, '') END", LIGHT_SQL, OVERDUE_DAYS_SQL, "0")
+TO_COME: Final = b'"next_movers":0'
+"""Stands in each row for those whose key is in the column `movers`: no text can hold it, whose quotes would be escaped."""
 
 
-def rows_sql(joins: str, more: str) -> str:
-    """The caller and the JSON of what the CTE `page` holds; `joins` end with that of `summary`, `more` are columns.
+def rows_sql(joins: str, more: str, limit: str, movers: str = "NULL::text[]") -> str:
+    """The JSON of what the CTE `page` holds; `joins` end with that of `summary`, `more` are columns.
 
     As bytes: they go out as they come, and reading them as text first costs the service more than all else it does here.
     """
     return f"""
-SELECT {ACTOR_COLUMNS}, (SELECT count(*) FROM page)::int AS found, page_rows.body,
+SELECT (SELECT count(*) FROM page)::int AS found, page_rows.body, page_rows.movers,
   last.sort AS last_sort, last.id AS last_id, {more}
 FROM actor
-LEFT JOIN LATERAL (SELECT convert_to(coalesce(json_agg({SHOWN} ORDER BY i.place), '[]')::text, 'UTF8') AS body FROM page i {joins}
-  WHERE i.place <= $5) page_rows ON true
-LEFT JOIN LATERAL (SELECT i.sort, i.id FROM page i WHERE i.place = $5) last ON true
+LEFT JOIN LATERAL (SELECT convert_to(coalesce(json_agg({SHOWN} ORDER BY i.place), '[]')::text, 'UTF8') AS body, {movers} AS movers
+  FROM page i {joins} WHERE i.place <= {limit}) page_rows ON true
+LEFT JOIN LATERAL (SELECT i.sort, i.id FROM page i WHERE i.place = {limit}) last ON true
 """
+
+
+_LIMIT: Final = f"${WALKERS_OWN}::int"
+_FIRST: Final = WALKERS_OWN + 1
+_KEYS: Final = "array_agg(coalesce(mv.key, '') ORDER BY i.place)"
 
 
 class Way(NamedTuple):
@@ -107,7 +111,7 @@ class Query:
     total: bool
 
     def finding(self) -> tuple[str, list[Any]] | None:
-        """The statement that names the filter to ask first, and its arguments behind the credential."""
+        """The statement that names the filter to ask first, and its own arguments."""
         names = tuple(name for name in FINDERS if name in self.filters)
         if not names:
             return None
@@ -135,13 +139,13 @@ what says frequent words costs fifty times as much wherever it stops: the index 
 
 @lru_cache(maxsize=512)
 def first_sql(names: tuple[str, ...]) -> str:
-    """Which of these filters keeps little, if any; parameters: $1..$4 the credential, then their values."""
-    little = " ".join(f"WHEN {_keeps_little(name, f'${place}')} THEN '{name}'" for place, name in enumerate(names, 5))
-    return f"""{ACTOR_CTE}, enough AS MATERIALIZED (
+    """Which of these filters keeps little, or nothing; parameters: those of CALLER_CTE, then their values."""
+    little = " ".join(f"WHEN {_keeps_little(name, f'${place}')} THEN '{name}'" for place, name in enumerate(names, OWN))
+    return f"""{CALLER_CTE}, enough AS MATERIALIZED (
   SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items,
     greatest(pg_relation_size('item_search') / current_setting('block_size')::float8 / {_PAGES}, 1) AS share
   FROM pg_class WHERE oid = 'item'::regclass)
-SELECT CASE {little} END FROM actor, enough"""
+SELECT CASE {little} ELSE '' END AS first FROM actor, enough"""
 
 
 def _keeps_little(name: str, value: str) -> str:
@@ -181,24 +185,24 @@ _FEWER: Final = {Shape.WHOLE: READS_ALL, Shape.FEW: f"i.id = ANY(ARRAY({_SEEN}))
 def page_sql(way: Way, filters: tuple[str, ...], sort: str, keyset: str, *, total: bool) -> str:
     """The statement of one kind of page; `keyset` is asc, desc or tail, followed by `+` when it goes on from a row.
 
-    The walk ends at the largest page there is, which the planner can count on before it knows $5: else it would make a
-    plan for each request, for as long again as the page takes. So it also walks, whatever it believes of the tables.
+    The walk ends at the largest page there is, which the planner can count on before it knows the limit: else it would make
+    a plan for each request, for as long again as the page takes. So it also walks, whatever it believes of the tables.
 
-    Parameters: $1..$4 the credential, $5 the limit, then the filters, then the last row's sort value and id.
+    Parameters: those of CALLER_CTE and REACHING, the limit, then the filters, then the last row's sort value and id.
     """
     direction = "ASC" if keyset.startswith("asc") else "DESC"
     page = (
         f"page AS MATERIALIZED (SELECT {PAGE_COLUMNS} i.sort, row_number() OVER () AS place FROM (SELECT i.*, w.sort "
         f"FROM ({_walked(way, filters, sort, keyset)}) w {_tested(way, filters)} "
-        f"ORDER BY w.sort {direction}, w.id {direction} LIMIT {MAX_LIMIT + 1}) i LIMIT $5 + 1)"
+        f"ORDER BY w.sort {direction}, w.id {direction} LIMIT {MAX_LIMIT + 1}) i LIMIT {_LIMIT} + 1)"
     )
     counted = f"(SELECT count(*)::int FROM ({_every(way, filters)}) c)" if total else "NULL::int"
-    rows = rows_sql(f"LEFT JOIN moving mv ON mv.item_id = i.id {_SUMMARY}", f"{counted} AS total")
-    return f"{ACTOR_CTE}, {WALKER}, {page}, {_MOVING} {rows}"
+    rows = rows_sql(f"LEFT JOIN moving mv ON mv.item_id = i.id {_SUMMARY}", f"{counted} AS total", _LIMIT, _KEYS)
+    return f"{CALLER_CTE}, {REACHING}, {page}, {MOVING} {rows}"
 
 
 def _parameter(filters: tuple[str, ...], name: str) -> str:
-    return f"${6 + filters.index(name)}"
+    return f"${_FIRST + filters.index(name)}"
 
 
 def _in_states(filters: tuple[str, ...]) -> str:
@@ -235,7 +239,7 @@ def _tested(way: Way, filters: tuple[str, ...]) -> str:
 def _walked(way: Way, filters: tuple[str, ...], sort: str, keyset: str) -> str:
     """Ids in order, each with its sort value: of all rows that may be wanted, as far as an index can tell."""
     order = SORTS[sort]
-    first = 6 + len(filters)
+    first = _FIRST + len(filters)
     direction, sign = ("ASC", ">") if keyset.startswith("asc") else ("DESC", "<")
     where = [_STARTS[way.shape], *([f"w.id = ANY(ARRAY({_finder(way.first, filters)}))"] if way.first else [])]
     if keyset.endswith("+"):

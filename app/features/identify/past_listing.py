@@ -17,7 +17,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from app.access.authenticate import ACTOR_CTE
+from app.access.memory import CALLER_CTE, OWN
 from app.access.reach import READS_ALL
 from app.access.scope import CTE, CTE_SEALED, Shape, predicate, sources, then
 from app.core.clock import beijing_date
@@ -28,9 +28,10 @@ from app.lifecycle.past import TITLE, UNMASKED, known, latest
 from app.lifecycle.states import OPEN, State
 from app.lifecycle.summaries import summary
 
-_AT: Final = "$6::timestamptz"
-_DAY: Final = "$7::date"
-_FIRST: Final = 8
+_LIMIT: Final = f"${OWN}::int"
+_AT: Final = f"${OWN + 1}::timestamptz"
+_DAY: Final = f"${OWN + 2}::date"
+_FIRST: Final = OWN + 3
 _THEN: Final = then(_AT)
 _LIGHT: Final = light_sql(_DAY, GREY_BY_STATE)
 _LATE: Final = overdue_days_sql(_DAY)
@@ -212,7 +213,7 @@ def _listed(shape: Shape, filters: tuple[str, ...], tests: Sequence[str], sort: 
     order = f"i.walk_id {direction}" if tail else f"i.sort {direction}, i.walk_id {direction}"
     return (
         f"SELECT i.* FROM {rows} i CROSS JOIN LATERAL (SELECT WHERE {where} OFFSET 0) tested"
-        f" WHERE {READS_ALL if shape is Shape.WHOLE else 'true'} ORDER BY {order} LIMIT $5 + 1"
+        f" WHERE {READS_ALL if shape is Shape.WHOLE else 'true'} ORDER BY {order} LIMIT {_LIMIT} + 1"
     )
 
 
@@ -222,8 +223,8 @@ def page_sql(
 ) -> str:
     """The statement of one kind of page; `keyset` is one of what `keyset_of` gives, or `tail` and a direction.
 
-    Parameters: $1..$4 the credential, $5 the limit, $6 the instant, $7 its Beijing day, then the filters, then the last
-    row's sort value and id (in the tail its id alone).
+    Parameters: those of CALLER_CTE, the limit, the instant, its Beijing day, then the filters, then the last row's sort
+    value and id (in the tail its id alone).
     """
     tests = [condition(_FILTERS, name, _DAY).format(f"${_FIRST + position}") for position, name in enumerate(filters)]
     listed = _listed(shape, filters, tests, sort, keyset, asked)
@@ -234,7 +235,7 @@ def page_sql(
     tests += [predicate(shape, "i", CTE, _THEN), *([READS_ALL] if shape is Shape.WHOLE else [])]
     every = f"SELECT FROM {known(_AT)} i WHERE {' AND '.join(tests)} LIMIT 10001"
     counted = f"(SELECT count(*)::int FROM ({every}) c)" if total else "NULL::int"
-    return f"{ACTOR_CTE}, {page} {rows_sql(_SHOWN, f'{counted} AS total, clock_timestamp() AS db_now')}"
+    return f"{CALLER_CTE}, {page} {rows_sql(_SHOWN, f'{counted} AS total, clock_timestamp() AS db_now', _LIMIT)}"
 
 
 def arguments(query: Query, as_of: datetime, limit: int, *, tail: bool) -> Sequence[Any]:

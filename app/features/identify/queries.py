@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -13,11 +12,11 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field
 
 from app.access.actor import Actor
-from app.access.authenticate import Credential, actor_from_row, authenticate, credential_of
+from app.access.authenticate import authenticate
 from app.access.guarding import require
+from app.access.memory import Caller, Memory
 from app.access.permissions import Permission
-from app.access.reach import REACH_SQL, shape_of
-from app.access.scope import Shape
+from app.access.reach import reach_of
 from app.core import clock
 from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
@@ -26,15 +25,15 @@ from app.core.errors import CATALOGUE, Fault, Problem, Text
 from app.core.fields import Day
 from app.core.http import Request
 from app.core.messages import refusal
-from app.core.negotiation import Language
 from app.core.paging import TOTAL_CAP, Cursor, PageQuery
 from app.features.identify import past_listing
-from app.features.identify.listing import SET, Query, arguments, keyset_of, page_sql, tail_follows
+from app.features.identify.listing import SET, TO_COME, Query, arguments, keyset_of, page_sql, tail_follows
 from app.features.identify.schemas import DuplicateCandidate
 from app.lifecycle.duplicates import candidates
 from app.lifecycle.filter_query import ItemFilters, chosen
 from app.lifecycle.filters import ONLY_NOW
 from app.lifecycle.gather import read_items
+from app.lifecycle.next_movers import Movers, movers_of
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.view import ITEM_SQL, item_out, with_seldom
 from app.metrics.definitions import Basis
@@ -99,21 +98,27 @@ def _named(query: ItemQuery) -> list[tuple[str, Any]]:
     return [*chosen(query), (f"{SET}{query.set}", [query.period_from, query.period_to])]
 
 
-_REMEMBERED_SECONDS: Final = 60
-_REACH_LIMIT: Final = 10_000
-_reach: dict[str, tuple[Shape, float]] = {}
-"""How far callers were last found to see, and until when: what a list may cost depends on it, what it shows does not."""
-
-
 async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor) -> tuple[Actor, bytes, str | None]:
     """The caller, the JSON of one page, and the cursor of the next. 401 comes from the same statement.
 
     Raises invalid_cursor, and for the past forbidden, as_of_too_recent and as_of_not_combinable.
     """
-    credential = credential_of(request)
+    memory: Memory = request.app.state.memory
+    wanted = _wanted(query, cursor)
+    if query.as_of is None:
+        caller, (body, row) = await memory.told(db, request, partial(_now, db, wanted))
+    else:
+        await _refuse_only_now(request, db, query)
+        caller, (body, row) = await memory.told(db, request, partial(_then, db, wanted, query.as_of))
+        require(caller.actor, Permission.ITEM_READ)
+        require_settled(query.as_of, row["db_now"])
+    return caller.actor, *_finished(body, row, wanted, cursor)
+
+
+def _wanted(query: ItemQuery, cursor: Cursor) -> Query:
     named = _named(query)
     after = None if query.cursor is None else cursor.decode(query.cursor)
-    wanted = Query(
+    return Query(
         filters=tuple(name for name, _ in named),
         values=tuple(value for _, value in named),
         sort=query.sort.removeprefix("-"),
@@ -122,23 +127,10 @@ async def page(request: Request, db: Database, query: ItemQuery, cursor: Cursor)
         after=None if after is None else (after[0], after[1]),  # type: ignore[arg-type]
         total=query.include == "total",
     )
-    if query.as_of is None:
-        ask: _Ask = partial(_now, db, credential, wanted, await _asked_first(db, credential, wanted))
-        follows = tail_follows(wanted)
-    else:
-        await _refuse_only_now(request, db, query)
-        ask = partial(_then, db, credential, wanted, query.as_of)
-        follows = past_listing.tail_of(wanted) is not None
-    actor, row, shape = await _first(request, db, credential, ask)
-    if query.as_of is not None:
-        require(actor, Permission.ITEM_READ)
-        require_settled(query.as_of, row["db_now"])
-    body, row = await _with_tail(wanted, row, follows=follows, tail=partial(ask, shape))
-    return actor, *_finished(body, row, wanted, cursor)
 
 
-_Ask = Callable[..., Awaitable[Any]]
-"""Given a shape, the first statement of a page; given a number of rows too, that of its tail."""
+_Found = tuple[bytes, Any] | None
+"""The rows of a page and what belongs to them; None when the caller's mark has changed."""
 
 
 async def _refuse_only_now(request: Request, db: Database, query: ItemQuery) -> None:
@@ -151,71 +143,76 @@ async def _refuse_only_now(request: Request, db: Database, query: ItemQuery) -> 
     raise Problem("as_of_not_combinable", faults=faults)
 
 
-async def _first(request: Request, db: Database, credential: Credential, ask: _Ask) -> tuple[Actor, Any, Shape]:
-    """The first rows, asked for in the shape that suited this caller last, or again if it is not theirs any more."""
-    known = f"{credential.account_id or credential.digest}"
-    language = request.scope["rectify.language"]
-    shape, until = _reach.get(known, (None, 0.0))
-    if shape is None or until < time.monotonic():
-        shape = await _measured(db, credential, known, language)
-    row = await ask(shape)
-    actor = actor_from_row(row, language)
-    if shape is Shape.WHOLE and not actor.whole_tree:  # taken away within the minute: the statement gave nothing
-        shape = await _measured(db, credential, known, language)
-        row = await ask(shape)
-        actor = actor_from_row(row, language)
-    return actor, row, shape
+async def _now(db: Database, wanted: Query, caller: Caller) -> _Found:
+    reach, first = await reach_of(db, caller), await _asked_first(db, wanted, caller)
+    if reach is None or first is None:
+        return None
+    way, given = wanted.way(reach.shape, first), (*caller.args, *reach.args)
+    sql = page_sql(way, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
+    row = await db.fetchrow(sql, *given, *arguments(wanted, wanted.limit))
+
+    async def tail(limit: int) -> Any:
+        sql = page_sql(way, wanted.filters, wanted.sort, "tail", total=False)
+        return await db.fetchrow(sql, *given, *arguments(replace(wanted, after=None), limit))
+
+    found = await _with_tail(wanted, row, follows=tail_follows(wanted), tail=tail)
+    return None if found is None else await _with_movers(db, caller, *found)
 
 
-async def _measured(db: Database, credential: Credential, known: str, language: Language) -> Shape:
-    row = await db.fetchrow(REACH_SQL, *credential)
-    shape = shape_of(actor_from_row(row, language), row)
-    if len(_reach) > _REACH_LIMIT:
-        _reach.clear()
-    _reach[known] = (shape, time.monotonic() + _REMEMBERED_SECONDS)
-    return shape
+async def _with_movers(db: Database, caller: Caller, body: bytes, row: Any) -> _Found:
+    """Puts the people behind the next roles into rows that hold a place for them."""
+    keys = row["movers"] or ()
+    known = await movers_of(db, caller, keys)
+    if known is None:
+        return None
+    *parts, last = body.split(TO_COME)
+    told = [b'%b"next_movers":%b' % (part, known[key][1]) for part, key in zip(parts, keys, strict=True)]
+    return b"".join([*told, last]), row
 
 
-async def _now(
-    db: Database, credential: Credential, wanted: Query, first: str, shape: Shape, tail: int | None = None
-) -> Any:
-    way = wanted.way(shape, first)
-    if tail is None:
-        sql = page_sql(way, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
-        return await db.fetchrow(sql, *credential, *arguments(wanted, wanted.limit))
-    sql = page_sql(way, wanted.filters, wanted.sort, "tail", total=False)
-    return await db.fetchrow(sql, *credential, *arguments(replace(wanted, after=None), tail))
-
-
-async def _asked_first(db: Database, credential: Credential, wanted: Query) -> str:
+async def _asked_first(db: Database, wanted: Query, caller: Caller) -> str | None:
     """A filter that keeps little; this costs a statement of its own, and is asked for filters that could alone."""
     finding = wanted.finding()
-    return "" if finding is None else await db.fetchval(finding[0], *credential, *finding[1]) or ""
+    if finding is None:
+        return ""
+    row = await db.fetchrow(finding[0], *caller.args, *finding[1])
+    return None if row is None else row["first"]
 
 
-async def _then(
-    db: Database, credential: Credential, wanted: Query, as_of: datetime, shape: Shape, tail: int | None = None
-) -> Any:
-    keyset = past_listing.keyset_of(wanted) if tail is None else past_listing.tail_of(wanted)
-    total, states = wanted.total and tail is None, past_listing.asked_for(wanted, shape)
-    sql = past_listing.page_sql(shape, wanted.filters, wanted.sort, keyset or "", total=total, asked=states)
-    asked, limit = (wanted, wanted.limit) if tail is None else (replace(wanted, after=None), tail)
-    in_tail = keyset is not None and keyset.startswith("tail")
-    return await db.fetchrow(sql, *credential, *past_listing.arguments(asked, as_of, limit, tail=in_tail))
+async def _then(db: Database, wanted: Query, as_of: datetime, caller: Caller) -> _Found:
+    reach = await reach_of(db, caller)
+    if reach is None:
+        return None
+    shape, tail_of = reach.shape, past_listing.tail_of(wanted)
+
+    async def ask(asked: Query, limit: int, keyset: str, *, total: bool) -> Any:
+        states = past_listing.asked_for(wanted, shape)
+        sql = past_listing.page_sql(shape, wanted.filters, wanted.sort, keyset, total=total, asked=states)
+        given = past_listing.arguments(asked, as_of, limit, tail=keyset.startswith("tail"))
+        return await db.fetchrow(sql, *caller.args, *given)
+
+    async def tail(limit: int) -> Any:
+        return await ask(replace(wanted, after=None), limit, tail_of or "", total=False)
+
+    row = await ask(wanted, wanted.limit, past_listing.keyset_of(wanted), total=wanted.total)
+    return await _with_tail(wanted, row, follows=tail_of is not None, tail=tail)
 
 
-async def _with_tail(
-    wanted: Query, row: Any, *, follows: bool, tail: Callable[[int], Awaitable[Any]]
-) -> tuple[bytes, Any]:
+async def _with_tail(wanted: Query, row: Any, *, follows: bool, tail: Callable[[int], Awaitable[Any]]) -> _Found:
     """A page that ran out of rows with a value to sort by is filled from those without one."""
+    if row is None:
+        return None
     if row["found"] > wanted.limit or not follows:
         return row["body"], row
     missing = wanted.limit - row["found"]
     more = await tail(max(missing, 1))
+    if more is None:
+        return None
     if missing == 0:
         return row["body"], {**row, "found": wanted.limit + (more["found"] > 0)}
     joined = b", ".join(part for part in (row["body"][1:-1], more["body"][1:-1]) if part)
-    return b"[%b]" % joined, {**more, "total": row["total"], "found": row["found"] + more["found"]}
+    movers = [*(row["movers"] or ()), *(more["movers"] or ())]
+    return b"[%b]" % joined, {**more, "total": row["total"], "found": row["found"] + more["found"], "movers": movers}
 
 
 def _finished(body: bytes, row: Any, wanted: Query, cursor: Cursor) -> tuple[bytes, str | None]:
@@ -231,12 +228,19 @@ def _finished(body: bytes, row: Any, wanted: Query, cursor: Cursor) -> tuple[byt
 
 async def one(request: Request, db: Database, item_id: UUID | None) -> tuple[Actor, ItemOut]:
     """Caller and item in one statement: 401, then 404 for what is absent or out of scope, then 403."""
-    credential = credential_of(request)
-    row = await db.fetchrow(ITEM_SQL, *credential, item_id)
-    actor = actor_from_row(row, request.scope["rectify.language"])
-    if row is None or row["id"] is None:
+    memory: Memory = request.app.state.memory
+
+    async def ask(caller: Caller) -> tuple[Any, Movers] | None:
+        row = await db.fetchrow(ITEM_SQL, *caller.args, item_id)
+        movers = None if row is None else await movers_of(db, caller, (row["mover_key"],))
+        return None if movers is None else (row, movers)
+
+    caller, (row, movers) = await memory.told(db, request, ask)
+    if row["id"] is None:
         raise Problem("not_found")
-    return actor, item_out(await with_seldom(db, actor, row), actor, credential.today)
+    shown = await with_seldom(db, caller.actor, row)
+    shown["next_movers"] = movers[row["mover_key"]][0]
+    return caller.actor, item_out(shown, caller.actor, caller.credential.today)
 
 
 async def look_alikes(reader: Reader, actor: Actor, item_id: UUID) -> list[DuplicateCandidate]:

@@ -13,7 +13,7 @@ from app.access.scope import restricted_predicate
 from app.core.db import Reader
 from app.features.statistics.viewpoint import Viewpoint, month_of
 from app.lifecycle.light_sql import GREY, GREY_BY_STATE, light_sql, overdue_days_sql
-from app.lifecycle.movers_sql import moving_sql
+from app.lifecycle.movers_sql import movers_sql
 from app.lifecycle.past import TITLE, known, unmasked
 from app.lifecycle.schemas import ItemSummary
 from app.lifecycle.summaries import PAGE_COLUMNS, SHOWN, summary
@@ -33,12 +33,11 @@ def rows_sql(*, past: bool) -> str:
         source = f"{known('@at@::timestamptz')} i {shown} WHERE i.id = ANY({_IDS})"
         return f"SELECT coalesce(json_agg({SHOWN} ORDER BY array_position({_IDS}, i.id)), '[]') FROM {source}"
     title = f"CASE WHEN {restricted_predicate('i', SEALED)} THEN nullif(i.title, '') END"
-    shown = summary(title, light_sql(_DAY, GREY), late, "coalesce(mv.list, '[]')")
+    shown = summary(title, light_sql(_DAY, GREY), late, f"coalesce({movers_sql(_DAY)}, '[]')")
     page = f"SELECT {PAGE_COLUMNS} array_position({_IDS}, i.id) AS place FROM item i WHERE i.id = ANY({_IDS})"
     return (
-        f"WITH page AS MATERIALIZED ({page}), {moving_sql(_DAY)}"
-        f" SELECT coalesce(json_agg({SHOWN} ORDER BY i.place), '[]')"
-        f" FROM page i LEFT JOIN moving mv ON mv.item_id = i.id {shown}"
+        f"WITH page AS MATERIALIZED ({page})"
+        f" SELECT coalesce(json_agg({SHOWN} ORDER BY i.place), '[]') FROM page i {shown}"
     )
 
 

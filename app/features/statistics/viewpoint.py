@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from app.access.actor import Actor
-from app.access.permissions import Permission
 from app.core import clock
 from app.core.asof import AGE, require_settled
 from app.core.db import Database, Reader
@@ -73,7 +72,7 @@ def viewpoint(actor: Actor, query: ItemFilters, past: datetime | None, *, over_t
             "persons": sorted(actor.persons()),
             "roles": [grant.role.value for grant in actor.grants],
             "units": [grant.unit_id for grant in actor.grants],
-            "unsealed": actor.scopes is None or Permission.RESTRICTED_READ in actor.scopes,
+            "unsealed": actor.unsealed,
             **{f"f{place}": value for place, (_, value) in enumerate(named)},
         },
         filters=given(query),

@@ -16,6 +16,7 @@ from app.features.identify.listing import Way, page_sql
 from app.lifecycle.view import ITEM_SQL
 from app.tables.item import FAR
 from tests.features.identify.ledger_book import Book
+from tests.support.caller import caller_of, walker
 from tests.support.database import Clone
 
 PAGE = 50
@@ -38,15 +39,15 @@ async def _made(database: Clone, sql: str, arguments: tuple[Any, ...]) -> tuple[
 
 @pytest.mark.parametrize("caller", ["whole tree", "30 units", "one unit"])
 async def test_the_plan_of_an_item_is_kept(book: Book, book_database: Clone, caller: str) -> None:
-    credential = (book.caller(caller).account_id, 1, None, book.today)
-    assert await _made(book_database, ITEM_SQL, (*credential, book.rows[0]["id"])) == (5, 7)
+    known = await caller_of(book.app, book.caller(caller).account_id)
+    assert await _made(book_database, ITEM_SQL, (*known.args, book.rows[0]["id"])) == (5, 7)
 
 
 @pytest.mark.parametrize("caller", ["whole tree", "30 units", "one unit"])
 async def test_the_plan_of_a_history_is_kept(book: Book, book_database: Clone, caller: str) -> None:
-    credential = (book.caller(caller).account_id, 1, None, book.today)
+    known = await caller_of(book.app, book.caller(caller).account_id)
     asked = (book.rows[0]["id"], 1, None, PAGE, None, False)
-    assert await _made(book_database, ITEM_HISTORY, (*credential, *asked)) == (5, 7)
+    assert await _made(book_database, ITEM_HISTORY, (*known.args, *asked)) == (5, 7)
 
 
 @pytest.mark.parametrize("sort", ["due_on", "updated_at", "number"])
@@ -56,14 +57,14 @@ async def test_the_plan_of_a_history_is_kept(book: Book, book_database: Clone, c
 async def test_the_plan_of_a_page_is_kept(
     book: Book, book_database: Clone, caller: str, shape: Shape, sort: str
 ) -> None:
-    credential = (book.caller(caller).account_id, 1, None, book.today)
+    walking = await walker(book.app, book.caller(caller).account_id)
     for filters, values, states in (
         ((), (), 0),
         (("state",), (["rectifying"],), 0),
         (("state",), (["rectifying"],), 1),
     ):
         sql = page_sql(Way(shape, states), filters, sort, "asc", total=False)
-        assert await _made(book_database, sql, (*credential, PAGE, *values)) == (5, 7)
+        assert await _made(book_database, sql, (*walking, PAGE, *values)) == (5, 7)
 
 
 async def test_a_write_and_what_it_would_need_keep_the_plans_of_their_statements(book: Book) -> None:
@@ -93,10 +94,10 @@ async def test_a_write_and_what_it_would_need_keep_the_plans_of_their_statements
 async def test_a_page_is_expected_to_cost_the_same_wherever_it_goes_on_from(book: Book, shape: Shape) -> None:
     """Else the end of a list would seem so cheap that a plan is made for each of its pages."""
     sql = page_sql(Way(shape), (), "due_on", "asc+", total=False)
-    credential = (book.caller("one unit").account_id, 1, None, book.today)
+    walking = await walker(book.app, book.caller("one unit").account_id)
     costs = set()
     for row in (min(book.rows, key=_place), max(book.rows, key=_place)):
-        found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, PAGE, *_place(row))
+        found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *walking, PAGE, *_place(row))
         costs.add((json.loads(found) if isinstance(found, str) else found)[0]["Plan"]["Total Cost"])
     assert len(costs) == 1
 

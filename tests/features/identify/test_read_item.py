@@ -10,6 +10,7 @@ from app.core.db import Tx
 from app.lifecycle.schemas import ItemOut
 from app.lifecycle.view import ITEM_SQL, own_items, with_seldom
 from tests.features.identify.ledger_book import Book
+from tests.support.caller import caller_of
 from tests.support.database import Clone
 
 KINDS = {
@@ -44,15 +45,14 @@ async def test_a_submission_taken_back_while_it_is_read_stays_masked(book: Book,
     masked = [row for row in book.rows if book.sees("30 units", row) and not book.unmasked("30 units", row)]
     connection = await asyncpg.connect(book_database.superuser_url)
     try:
-        row = await connection.fetchrow(
-            ITEM_SQL, book.caller("30 units").account_id, 1, None, book.today, masked[0]["id"]
-        )
+        caller = await caller_of(book.app, book.caller("30 units").account_id)
+        row = await connection.fetchrow(ITEM_SQL, *caller.args, masked[0]["id"])
         assert row is not None
         transaction = connection.transaction()
         await transaction.start()
         back = "UPDATE item SET state = 'draft', number = NULL, version = version + 1 WHERE id = $1"
         await connection.execute(back, masked[0]["id"])
-        found = await with_seldom(Tx(connection), actor_from_row(row, "zh-CN"), row)
+        found = await with_seldom(Tx(connection), caller.actor, row)
         await transaction.rollback()
     finally:
         await connection.close()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import product
 from random import Random
@@ -17,16 +16,15 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.actor import SYSTEM, Actor
-from app.access.authenticate import ACTOR_CTE, authenticate
+from app.access.authenticate import ACTOR_CTE, Credential, authenticate
 from app.access.permissions import Role
-from app.access.reach import WALKER, may_pass
+from app.access.reach import WALKER, may_pass, reach_of
 from app.access.scope import Shape
 from app.core import clock
 from app.core.db import Tx
 from app.core.ids import uuid7
 from app.core.text import fold
 from app.core.workdays import Calendar
-from app.features.identify import queries
 from app.features.identify.listing import Query, Way, arguments, first_sql, page_sql
 from app.lifecycle.create import Draft, insert_items
 from app.lifecycle.derived import item_units
@@ -36,6 +34,7 @@ from app.lifecycle.states import NUMBERED, State
 from app.tables.item import FAR_INSTANT
 from app.tables.rectify import Measure
 from tests.features.identify.ledger_book import Book, ids
+from tests.support.caller import caller_of, walker
 from tests.support.organisation import THEN, Organisation, Someone
 from tests.support.service import client_of
 
@@ -60,6 +59,14 @@ class Ground:
         scope = {"app": self.app, "rectify.language": "zh-CN"}
         headers = {name.lower(): value for name, value in who.headers.items()}
         return await authenticate(self.app.state.db, SimpleNamespace(headers=headers, scope=scope))
+
+    async def sees_by(self, who: Someone, shape: Shape) -> None:
+        """What the service remembers of how far the caller sees: how much it is, is counted once in a while."""
+        credential = Credential(who.account_id, 1, None, clock.today())
+        caller = await self.app.state.memory.caller(self.app.state.db, credential, "zh-CN")
+        reach = await reach_of(self.app.state.db, caller)
+        assert reach is not None
+        caller.kept[credential] = replace(reach, shape=shape)
 
     def sees(self, actor: Actor, row: dict[str, Any]) -> bool:
         """The sentences of the permission model, row by row."""
@@ -200,7 +207,7 @@ async def test_every_way_to_a_list_gives_the_items_of_a_naive_list_in_its_order(
         expected = ground.expected(actor, asked)
         listed += len(expected)
         for shape in (Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.WALK):
-            queries._reach[str(who.account_id)] = (shape, time.monotonic() + 60)
+            await ground.sees_by(who, shape)
             async with client_of(ground.app, headers=who.headers) as client:
                 assert await ids(client, limit, **asked) == expected, (seed, shape, asked, limit)
                 answer = await client.get("/v1/items", params={**asked, "limit": 1, "include": "total"})
@@ -223,8 +230,9 @@ async def test_words_asked_first_and_words_tested_on_the_way_find_the_same_items
         wanted = Query(filters, values, asked["sort"], descending=False, limit=ITEMS, after=None, total=True)
         for shape, first in product((Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.WALK), ("", "q")):
             sql = page_sql(wanted.way(shape, first), wanted.filters, wanted.sort, "asc", total=True)
-            credential = (who.account_id, 1, None, clock.today())
-            row = await fresh_app.state.db.fetchrow(sql, *credential, *arguments(wanted, ITEMS))
+            row = await fresh_app.state.db.fetchrow(
+                sql, *await walker(fresh_app, who.account_id), *arguments(wanted, ITEMS)
+            )
             found = [item["id"] for item in json.loads(row["body"])]
             assert found == ground.expected(actor, asked), (seed, shape, first, asked)
             assert row["total"] == len(found)
@@ -234,12 +242,12 @@ async def test_how_often_words_are_said_is_judged_by_texts_and_not_by_finding_th
     everywhere, somewhere, nowhere = "%单位%", "%泵站%", "%没有人说%"
     sql = first_sql(("q",))
     for caller, words, first in (
-        ("whole tree", everywhere, None), ("whole tree", somewhere, "q"), ("whole tree", nowhere, "q"),
-        ("one unit", everywhere, None), ("one unit", somewhere, "q"),
+        ("whole tree", everywhere, ""), ("whole tree", somewhere, "q"), ("whole tree", nowhere, "q"),
+        ("one unit", everywhere, ""), ("one unit", somewhere, "q"),
     ):  # fmt: skip
-        credential = (book.caller(caller).account_id, 1, None, clock.today())
-        assert await book.app.state.db.fetchval(sql, *credential, words) == first, (caller, words)
-    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, everywhere)
+        known = await caller_of(book.app, book.caller(caller).account_id)
+        assert await book.app.state.db.fetchval(sql, *known.args, words) == first, (caller, words)
+    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *known.args, everywhere)
     plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
     assert [node["Node Type"] for node in nodes(plan) if node.get("Relation Name") == "item_search"] == ["Sample Scan"]
 
@@ -280,8 +288,8 @@ async def test_a_page_walks_the_index_of_its_order_and_reads_no_row_to_pass_over
     sql = page_sql(Way(shape, states), filters, sort, keyset, total=False)
     after = {"due_on": date(2026, 1, 1), "number": "ZG"}.get(sort, datetime(2026, 1, 1, tzinfo=clock.BEIJING))
     given = [["closed", "planning"]] * bool(states) + [after, UUID(int=0)] * keyset.endswith("+")
-    credential = (book.caller("one unit").account_id, 1, None, clock.today())
-    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, 50, *given)
+    walking = await walker(book.app, book.caller("one unit").account_id)
+    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *walking, 50, *given)
     plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
     page = next(node for node in nodes(plan) if node.get("Subplan Name") == "CTE page")
     along = [node for node in nodes(page) if node.get("Index Name") == WALKED[walk]]

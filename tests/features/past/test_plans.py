@@ -20,6 +20,7 @@ from app.main import create_app
 from bench.seed import fill
 from tests.features.identify.ledger_book import Book, pages, read_book
 from tests.features.past.book import give_past
+from tests.support.caller import caller_of
 from tests.support.database import Clone, Server, clone
 from tests.support.service import running, settings_for
 
@@ -78,8 +79,8 @@ async def plan_of(
 ) -> dict[str, Any]:
     sql = page_sql(CALLERS[caller], ("state",) if values else (), sort, keyset, total=False, asked=asked)
     at = clock.now() - timedelta(days=200)
-    credential = (book.caller(caller).account_id, 1, None, clock.today())
-    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *credential, 50, at, at.date(), *values)
+    known = await caller_of(book.app, book.caller(caller).account_id)
+    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *known.args, 50, at, at.date(), *values)
     plan: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
     return plan
 
