@@ -90,7 +90,8 @@ _KEYS: Final = "array_agg(coalesce(mv.key, '') ORDER BY i.place)"
 class Way(NamedTuple):
     """How a page comes to its rows: how far the caller sees, and which filter is asked first.
 
-    `states` are walked side by side, each along an index of its own; `first` names a filter that keeps little.
+    `states` are walked side by side, each along an index of its own; `first` names a filter that keeps little, or is BESIDE:
+    what says the words is found first and then looked for along the walk.
     """
 
     shape: Shape
@@ -122,7 +123,7 @@ class Query:
         if shape is Shape.FEW:
             return Way(shape)
         states = len(self.values[self.filters.index(_STATE)]) if _STATE in self.filters else 0
-        apart = not first and self.sort in _BY_STATE and states <= _APART
+        apart = first in {"", BESIDE} and self.sort in _BY_STATE and states <= _APART
         return Way(shape, states if apart else 0, first)
 
 
@@ -130,8 +131,12 @@ _WORTH_READING: Final = 8
 """Times the root of the number of items: so much costs as much to read as a walk does that meets one of it so seldom."""
 _ELSEWHERE: Final = 4
 """Times more for units and people, who may be others than the caller's own: a walk to what both concern can be long."""
-_SELDOM, _SELDOM_FOR_SOME = 6, 12
+_SELDOM, _SELDOM_FOR_SOME = 1.5, 6
 """As `_WORTH_READING`, for words: whoever sees a part passes items that say them and are others'."""
+BESIDE: Final = "q beside"
+_BESIDE, _BESIDE_FOR_SOME = 16, 32
+"""The same for words that are found first and looked for along the walk: finding costs a quarter of reading, and looking for
+them along the way a tenth of a look into each text."""
 _PAGES: Final = 256
 """Pages of texts, some two thousand items and always the same ones, by which is judged how often words are said. Counting
 what says frequent words costs fifty times as much wherever it stops: the index has all of them before it gives the first."""
@@ -139,21 +144,33 @@ what says frequent words costs fifty times as much wherever it stops: the index 
 
 @lru_cache(maxsize=512)
 def first_sql(names: tuple[str, ...]) -> str:
-    """Which of these filters keeps little, or nothing; parameters: those of CALLER_CTE, then their values."""
-    little = " ".join(f"WHEN {_keeps_little(name, f'${place}')} THEN '{name}'" for place, name in enumerate(names, OWN))
+    """Which of these filters keeps little, or BESIDE, or nothing; parameters: those of CALLER_CTE, then their values."""
+    values = {name: f"${place}" for place, name in enumerate(names, OWN)}
+    little = " ".join(f"WHEN {_keeps_little(name, value)} THEN '{name}'" for name, value in values.items())
+    often, otherwise = "", "''"
+    if "q" in names:
+        often = f", often AS MATERIALIZED ({_OFTEN.format(WORDS.format(values['q']))})"
+        otherwise = f"CASE WHEN {_said_up_to(_BESIDE, _BESIDE_FOR_SOME)} THEN '{BESIDE}' ELSE '' END"
     return f"""{CALLER_CTE}, enough AS MATERIALIZED (
   SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items,
     greatest(pg_relation_size('item_search') / current_setting('block_size')::float8 / {_PAGES}, 1) AS share
-  FROM pg_class WHERE oid = 'item'::regclass)
-SELECT CASE {little} ELSE '' END AS first FROM actor, enough"""
+  FROM pg_class WHERE oid = 'item'::regclass){often}
+SELECT CASE {little} ELSE {otherwise} END AS first FROM actor, enough"""
+
+
+# In `share` times as many items words are said as many times as often; both sides are divided by that.
+_OFTEN: Final = """SELECT count(*) FILTER (WHERE {}) / sqrt(greatest(count(*), 1) / enough.share) AS times
+  FROM enough, item_search s TABLESAMPLE SYSTEM (100 / (SELECT share FROM enough)) REPEATABLE (0) GROUP BY enough.share"""
+"""How often words are said, in roots of the number of items; no row where nothing is written yet."""
+
+
+def _said_up_to(whole: float, some: float) -> str:
+    return f"coalesce((SELECT times FROM often), 0) <= CASE WHEN actor.whole_tree THEN {whole} ELSE {some} END"
 
 
 def _keeps_little(name: str, value: str) -> str:
     if name == "q":
-        most = f"CASE WHEN actor.whole_tree THEN {_SELDOM} ELSE {_SELDOM_FOR_SOME} END"
-        # In `share` times as many items they are said as many times as often; both sides are divided by that.
-        return f"""(SELECT count(*) FILTER (WHERE {WORDS.format(value)}) <= {most} * sqrt(count(*) / enough.share)
-  FROM item_search s TABLESAMPLE SYSTEM (100 / (SELECT share FROM enough)) REPEATABLE (0))"""
+        return _said_up_to(_SELDOM, _SELDOM_FOR_SOME)
     most = "items" if name == "waiting_for" else f"{_ELSEWHERE} * items"
     return f"(SELECT count(*) FROM ({FINDERS[name].format(value)} LIMIT (SELECT {most} + 1 FROM enough)) c) <= {most}"
 
@@ -170,6 +187,9 @@ _APART: Final = 4
 _ALL: Final = 2**31
 """A limit beyond all tables: what is planned with one may begin with a row instead of sorting everything."""
 _SEEN: Final = " UNION ".join(sources(WALKING))
+_SEEN_AMONG: Final = f"({{}} IN (SELECT unnest(ARRAY({' UNION ALL '.join(sources(WALKING))})))) IS TRUE"
+"""All that the caller sees as one table of hashes, looked at for each of very many rows: a tenth of a test of the row itself.
+The array lets PostgreSQL expect it to be small enough for one."""
 _VISIBLE: Final = {
     Shape.WHOLE: predicate(Shape.WHOLE, "i", WALKING),
     Shape.FEW: predicate(Shape.WHOLE, "i", WALKING),
@@ -198,7 +218,8 @@ def page_sql(way: Way, filters: tuple[str, ...], sort: str, keyset: str, *, tota
     )
     counted = f"(SELECT count(*)::int FROM ({_every(way, filters)}) c)" if total else "NULL::int"
     rows = rows_sql(f"LEFT JOIN moving mv ON mv.item_id = i.id {_SUMMARY}", f"{counted} AS total", _LIMIT, _KEYS)
-    return f"{CALLER_CTE}, {REACHING}, {page}, {MOVING} {rows}"
+    said = f"said AS MATERIALIZED ({_finder('q', filters)}), " if way.first == BESIDE else ""
+    return f"{CALLER_CTE}, {REACHING}, {said}{page}, {MOVING} {rows}"
 
 
 def _parameter(filters: tuple[str, ...], name: str) -> str:
@@ -212,16 +233,30 @@ def _in_states(filters: tuple[str, ...]) -> str:
 def _every(way: Way, filters: tuple[str, ...]) -> str:
     """A row for each item of the whole list, up to the cap, in no order.
 
-    Where nothing but the caller's reach keeps it short, others' rows are passed over as on the way to a page.
+    Where nothing but the caller's reach keeps it short, what is not seen is passed over along an index.
     """
     if way.shape is Shape.WALK and not way.first and "q" not in filters:
-        walk = f"SELECT w.id FROM item w WHERE {may_pass('w')} AND {_in_states(filters)} OFFSET 0"
-        return f"SELECT FROM ({walk}) w {_tested(way, filters)} LIMIT {TOTAL_CAP + 1}"
-    where = [_VISIBLE[way.shape], _FEWER[way.shape]]
-    where += [condition(FILTERS, name, _DAY).format(_parameter(filters, name)) for name in filters if name != "q_exact"]
+        walk = f"SELECT w.id FROM item w WHERE {_SEEN_AMONG.format('w.id')} AND {_in_states(filters)} OFFSET 0"
+        return f"SELECT FROM ({walk}) w {_tested(way._replace(shape=Shape.FEW), filters)} LIMIT {TOTAL_CAP + 1}"
+    where = [condition(FILTERS, name, _DAY).format(_parameter(filters, name)) for name in filters if name != "q_exact"]
+    if "q" in filters and way.shape is not Shape.FEW:
+        return _every_with_words(way, filters, where)
+    where += [_VISIBLE[way.shape], _FEWER[way.shape]]
     for name in sorted({way.first, "q"} & {*filters}):
         where.append(f"i.id = ANY(ARRAY({_finder(name, filters)}))")
     return f"SELECT FROM item i WHERE {' AND '.join(where)} LIMIT {TOTAL_CAP + 1}"
+
+
+def _every_with_words(way: Way, filters: tuple[str, ...], where: list[str]) -> str:
+    """From what says the words, as it lies in the table, past what is not seen to the rows themselves, up to the cap."""
+    seen = READS_ALL if way.shape is Shape.WHOLE else _SEEN_AMONG.format("s.item_id")
+    if way.first in filters and way.first != "q":
+        where = [*where, f"i.id = ANY(ARRAY({_finder(way.first, filters)}))"]
+    tested = f"SELECT FROM item i WHERE i.id = s.item_id AND {' AND '.join([_VISIBLE[Shape.FEW], *where])} OFFSET 0"
+    return (
+        f"SELECT FROM ({_finder('q', filters)} OFFSET 0) s CROSS JOIN LATERAL ({tested}) i"
+        f" WHERE {seen} LIMIT {TOTAL_CAP + 1}"
+    )
 
 
 def _tested(way: Way, filters: tuple[str, ...]) -> str:
@@ -230,7 +265,7 @@ def _tested(way: Way, filters: tuple[str, ...]) -> str:
     where = [_VISIBLE[way.shape]]
     where += [condition(FILTERS, name, _DAY).format(_parameter(filters, name)) for name in filters if name not in done]
     words = ""
-    if "q" in filters and way.first != "q":
+    if "q" in filters and way.first not in {"q", BESIDE}:
         said = WORDS.format(_parameter(filters, "q_exact"))
         words = f"CROSS JOIN LATERAL (SELECT FROM item_search s WHERE s.item_id = w.id AND {said} OFFSET 0) s "
     return f"{words}CROSS JOIN LATERAL (SELECT i.* FROM item i WHERE i.id = w.id AND {' AND '.join(where)} OFFSET 0) i"
@@ -241,7 +276,12 @@ def _walked(way: Way, filters: tuple[str, ...], sort: str, keyset: str) -> str:
     order = SORTS[sort]
     first = _FIRST + len(filters)
     direction, sign = ("ASC", ">") if keyset.startswith("asc") else ("DESC", "<")
-    where = [_STARTS[way.shape], *([f"w.id = ANY(ARRAY({_finder(way.first, filters)}))"] if way.first else [])]
+    where = [_STARTS[way.shape]]
+    if way.first == BESIDE:
+        # Not as a join, which would be planned without a walk: each row is looked for in a table of hashes, made once.
+        where.append("(w.id IN (SELECT item_id FROM said)) IS TRUE")
+    elif way.first:
+        where.append(f"w.id = ANY(ARRAY({_finder(way.first, filters)}))")
     if keyset.endswith("+"):
         # As sub-selects, which tell the planner nothing: near the end of a list it would else make a plan for each page.
         where.append(f"(w.{order.column}, w.id) {sign} ((SELECT ${first}::{order.kind}), (SELECT ${first + 1}::uuid))")

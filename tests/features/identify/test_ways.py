@@ -25,7 +25,7 @@ from app.core.db import Tx
 from app.core.ids import uuid7
 from app.core.text import fold
 from app.core.workdays import Calendar
-from app.features.identify.listing import Query, Way, arguments, first_sql, page_sql
+from app.features.identify.listing import BESIDE, Query, Way, arguments, first_sql, page_sql
 from app.lifecycle.create import Draft, insert_items
 from app.lifecycle.derived import item_units
 from app.lifecycle.filter_query import ItemFilters, chosen
@@ -228,7 +228,7 @@ async def test_words_asked_first_and_words_tested_on_the_way_find_the_same_items
         named = chosen(ItemFilters.model_validate({name: value for name, value in asked.items() if name != "sort"}))
         filters, values = zip(*named, strict=True)
         wanted = Query(filters, values, asked["sort"], descending=False, limit=ITEMS, after=None, total=True)
-        for shape, first in product((Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.WALK), ("", "q")):
+        for shape, first in product((Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.WALK), ("", "q", BESIDE)):
             sql = page_sql(wanted.way(shape, first), wanted.filters, wanted.sort, "asc", total=True)
             row = await fresh_app.state.db.fetchrow(
                 sql, *await walker(fresh_app, who.account_id), *arguments(wanted, ITEMS)
@@ -239,11 +239,11 @@ async def test_words_asked_first_and_words_tested_on_the_way_find_the_same_items
 
 
 async def test_how_often_words_are_said_is_judged_by_texts_and_not_by_finding_them_all(book: Book) -> None:
-    everywhere, somewhere, nowhere = "%单位%", "%泵站%", "%没有人说%"
+    everywhere, often, somewhere, nowhere = "%", "%单位%", "%泵站%", "%没有人说%"
     sql = first_sql(("q",))
     for caller, words, first in (
-        ("whole tree", everywhere, ""), ("whole tree", somewhere, "q"), ("whole tree", nowhere, "q"),
-        ("one unit", everywhere, ""), ("one unit", somewhere, "q"),
+        ("whole tree", everywhere, ""), ("whole tree", often, BESIDE), ("whole tree", somewhere, BESIDE),
+        ("whole tree", nowhere, "q"), ("one unit", often, BESIDE), ("one unit", somewhere, "q"),
     ):  # fmt: skip
         known = await caller_of(book.app, book.caller(caller).account_id)
         assert await book.app.state.db.fetchval(sql, *known.args, words) == first, (caller, words)
@@ -295,6 +295,19 @@ async def test_a_page_walks_the_index_of_its_order_and_reads_no_row_to_pass_over
     along = [node for node in nodes(page) if node.get("Index Name") == WALKED[walk]]
     assert len(along) == max(states, 1)
     assert {node["Node Type"] for node in along} == {"Index Only Scan"}
+    assert not [node for node in nodes(page) if node["Node Type"] in {"Sort", "Incremental Sort"}]
+
+
+@pytest.mark.parametrize("shape", [Shape.WHOLE, Shape.WALK])
+async def test_words_found_first_are_looked_for_along_the_index_of_the_order(book: Book, shape: Shape) -> None:
+    sql = page_sql(Way(shape, first=BESIDE), ("q", "q_exact"), "updated_at", "desc", total=False)
+    walking = await walker(book.app, book.caller("one unit").account_id)
+    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *walking, 50, "'x'", "%泵站%")
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    page = next(node for node in nodes(plan) if node.get("Subplan Name") == "CTE page")
+    [along] = [node for node in nodes(page) if node.get("Index Name") == "ix_item_updated"]
+    assert along["Node Type"] == "Index Only Scan"
+    assert "hashed SubPlan" in along["Filter"]
     assert not [node for node in nodes(page) if node["Node Type"] in {"Sort", "Incremental Sort"}]
 
 
