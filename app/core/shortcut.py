@@ -5,7 +5,7 @@ Pure ASGI, like the envelope it stands in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from app.core.http import StrictRoute
@@ -14,19 +14,19 @@ Scope = MutableMapping[str, Any]
 
 
 class Shortcut:
-    """Runs the direct routes that lead the list; `otherwise` runs all others, and whatever is no GET.
+    """Runs direct routes; `otherwise` runs all others, and whatever is no GET.
 
-    What leads the list would be matched first anyway, so no other route loses a request. The envelope answers exceptions
-    as the framework's handlers would.
+    None that comes later than one whose path could be the same is among them, so no other route loses a request. The envelope
+    answers exceptions as the framework's handlers would.
     """
 
-    def __init__(self, routes: Iterable[Any], otherwise: Any) -> None:
+    def __init__(self, routes: Sequence[Any], otherwise: Any) -> None:
         self._otherwise = otherwise
-        self.routes: list[StrictRoute] = []
-        for route in routes:
-            if not (isinstance(route, StrictRoute) and route.direct):
-                break
-            self.routes.append(route)
+        self.routes: list[StrictRoute] = [
+            route
+            for place, route in enumerate(routes)
+            if isinstance(route, StrictRoute) and route.direct and not any(_meet(route, one) for one in routes[:place])
+        ]
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
@@ -37,3 +37,17 @@ class Shortcut:
                     await route.app(scope, receive, send)
                     return
         await self._otherwise(scope, receive, send)
+
+
+def _meet(route: StrictRoute, other: Any) -> bool:
+    """Whether some path may be that of either, for the same method."""
+    if not isinstance(other, StrictRoute):
+        return True
+    if "GET" not in (other.methods or ()):
+        return False
+    if ":path}" in route.path + other.path:
+        return True
+    ours, theirs = route.path.split("/"), other.path.split("/")
+    return len(ours) == len(theirs) and all(
+        "{" in our or "{" in their or our == their for our, their in zip(ours, theirs, strict=True)
+    )

@@ -95,11 +95,34 @@ def test_items_their_list_and_their_history_pass_the_framework_by() -> None:
     assert direct == {"getItem", "listItems", "listItemEvents", "listTransitions"}
 
 
-def test_items_and_their_list_lead_all_routes_and_are_found_before_anything_is_put_around_a_request(
+def test_items_their_list_and_their_history_are_found_before_anything_is_put_around_a_request(
     tmp_path: Path,
 ) -> None:
     settings = Settings.model_validate(
         {"database_url": SecretStr("postgresql://nobody@127.0.0.1:1/none"), "var": tmp_path}
     )
     found = Shortcut(create_app(settings).routes, create_app(settings)).routes
-    assert [route.operation_id for route in found] == ["getItem", "listItems"]
+    assert [route.operation_id for route in found] == ["getItem", "listItems", "listItemEvents", "listTransitions"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "taken"),
+    [
+        ("/v1/things/{key}/notes", True), ("/v1/other/{key}", True), ("/v1/things", True),
+        ("/v1/things/latest", False), ("/v1/{kind}/{key}", False), ("/v1/{rest:path}", False),
+    ],
+)  # fmt: skip
+def test_a_route_is_found_before_others_only_if_none_of_them_could_have_been_meant(
+    earlier: str, *, taken: bool
+) -> None:
+    router = APIRouter(route_class=StrictRoute)
+
+    async def other() -> None:
+        return None
+
+    async def thing(request: Request, key: str) -> Response:
+        return Response(f"{request.method} {key}")
+
+    router.add_api_route(earlier, other, methods=["GET"])
+    router.add_api_route("/v1/things/{key}", thing, methods=["GET"])
+    assert [route.path for route in Shortcut(router.routes, None).routes] == ["/v1/things/{key}"] * taken
