@@ -71,8 +71,12 @@ _PAST: Final = (
     f"""INSERT INTO item_version SELECT id, version, updated_at, 'infinity', {_NARROW} FROM item
     WHERE NOT EXISTS (SELECT FROM item_version v WHERE v.item_id = item.id)""",  # noqa: S608 - column names
     "INSERT INTO item_text SELECT id, 1, title FROM item",
-    """INSERT INTO item_unit_span SELECT u.unit_id, u.item_id, u.part, i.created_at, 'infinity'
-    FROM item_unit u JOIN item i ON i.id = u.item_id""",
+    # A unit leads from the version on that names it, in whatever version that is.
+    """INSERT INTO item_unit_span
+    SELECT u.unit_id, u.item_id, u.part, CASE WHEN u.part = 'lead' THEN led.since ELSE i.created_at END, 'infinity'
+    FROM item_unit u JOIN item i ON i.id = u.item_id
+    JOIN (SELECT item_id, min(valid_from) FILTER (WHERE lead_unit_id IS NOT NULL) AS since FROM item_version GROUP BY 1) led
+      ON led.item_id = u.item_id""",
     """INSERT INTO item_person_span SELECT p.person_id, p.item_id, i.created_at, 'infinity'
     FROM item_person p JOIN item i ON i.id = p.item_id""",
     # All into the same item: which one, nothing measured asks.

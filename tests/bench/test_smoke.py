@@ -62,6 +62,26 @@ async def test_a_seeded_ledger_is_one_the_service_could_have_written(database: C
         await connection.close()
 
 
+_LED_OTHERWISE = """
+SELECT count(*) AS versions, count(*) FILTER (WHERE v.lead_unit_id IS NULL) AS nobody, count(*) FILTER (WHERE ARRAY(
+  SELECT s.unit_id FROM item_unit_span s WHERE s.item_id = v.item_id AND s.part = 'lead'
+    AND s.valid_from <= v.valid_from AND s.valid_to > v.valid_from) <> array_remove(ARRAY[v.lead_unit_id], NULL)) AS off
+FROM item_version v
+"""
+
+
+async def test_units_lead_seeded_lives_from_the_version_on_that_names_them(database: Clone) -> None:
+    connection = await asyncpg.connect(normalise_url(database.superuser_url))
+    try:
+        await fill(connection, 200, lived=True)
+        found = await connection.fetchrow(_LED_OTHERWISE)
+    finally:
+        await connection.close()
+    assert found is not None
+    assert found["off"] == 0
+    assert 0 < found["nobody"] < found["versions"]
+
+
 def test_the_same_seed_makes_the_same_script() -> None:
     item = "01900000-0007-7000-8000-000000000004"
     scene = Scene(UUID(item), "k", datetime(2026, 1, 1, tzinfo=UTC))
