@@ -93,17 +93,17 @@ def registered(at: str, *, only: str = "true", same: str = "true") -> str:
     that of the items there were and of what has happened to them since, not of all that ever happened.
     `only` is a condition on today's `item t`, and `same` a further one on those that are their own row.
     """
-    row = ", ".join(f"t.{name}" for name in _SAME_AS_ROW)
-    version = ", ".join(f"(t.v).{name}" for name in _SAME_AS_ROW)
-    # A row looked up as one value: a join would be planned as a scan of all versions, or not be shared by workers.
+    row, version = (", ".join(f"{each}.{name}" for name in _SAME_AS_ROW) for each in "tv")
+    begun = ", ".join(f"o.{name}" for name in (*_SAME_AS_ROW, "valid_from"))
+    # The limit keeps this a lookup for each item, which a plain join is not; of its columns only those asked for are read.
     return f"""(
   SELECT t.id, {row}, t.updated_at, t.{_OF_ROW}
   FROM item t WHERE t.registered_at <= {at} AND t.updated_at <= {at} AND {only} AND {same}
   UNION ALL
-  SELECT t.id, {version}, (t.v).valid_from AS updated_at, t.{_OF_ROW}
-  FROM (SELECT t.*, (SELECT o FROM item_version o WHERE o.item_id = t.id AND o.valid_from <= {at}
-      ORDER BY o.valid_from DESC LIMIT 1) AS v
-    FROM item t WHERE t.registered_at <= {at} AND t.updated_at > {at} AND {only} OFFSET 0) t
+  SELECT t.id, {version}, v.valid_from AS updated_at, t.{_OF_ROW}
+  FROM item t CROSS JOIN LATERAL (SELECT {begun} FROM item_version o WHERE o.item_id = t.id AND o.valid_from <= {at}
+      ORDER BY o.valid_from DESC LIMIT 1) v
+  WHERE t.registered_at <= {at} AND t.updated_at > {at} AND {only}
 )"""  # noqa: S608 - constants
 
 
