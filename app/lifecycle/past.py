@@ -93,17 +93,15 @@ def registered(at: str, *, only: str = "true", same: str = "true") -> str:
     that of the items there were and of what has happened to them since, not of all that ever happened.
     `only` is a condition on today's `item t`, and `same` a further one on those that are their own row.
     """
-    row, version = (", ".join(f"{each}.{name}" for name in _SAME_AS_ROW) for each in "tv")
+    here = f"t.updated_at <= {at}"
+    shown = ", ".join(f"CASE WHEN {here} THEN t.{name} ELSE v.{name} END AS {name}" for name in _SAME_AS_ROW)
     begun = ", ".join(f"o.{name}" for name in (*_SAME_AS_ROW, "valid_from"))
     # The limit keeps this a lookup for each item, which a plain join is not; of its columns only those asked for are read.
     return f"""(
-  SELECT t.id, {row}, t.updated_at, t.{_OF_ROW}
-  FROM item t WHERE t.registered_at <= {at} AND t.updated_at <= {at} AND {only} AND {same}
-  UNION ALL
-  SELECT t.id, {version}, v.valid_from AS updated_at, t.{_OF_ROW}
-  FROM item t CROSS JOIN LATERAL (SELECT {begun} FROM item_version o WHERE o.item_id = t.id AND o.valid_from <= {at}
-      ORDER BY o.valid_from DESC LIMIT 1) v
-  WHERE t.registered_at <= {at} AND t.updated_at > {at} AND {only}
+  SELECT t.id, {shown}, CASE WHEN {here} THEN t.updated_at ELSE v.valid_from END AS updated_at, t.{_OF_ROW}
+  FROM item t LEFT JOIN LATERAL (SELECT {begun} FROM item_version o WHERE NOT {here} AND o.item_id = t.id
+      AND o.valid_from <= {at} ORDER BY o.valid_from DESC LIMIT 1) v ON true
+  WHERE t.registered_at <= {at} AND {only} AND (NOT {here} OR {same})
 )"""  # noqa: S608 - constants
 
 

@@ -151,7 +151,11 @@ def _by_key(
     chosen = [f"{key} AS k{place}" for place, key in enumerate(keys)] + [f"{value} AS value"] * bool(value)
     grouped = f" GROUP BY {', '.join(str(place) for place in range(1, len(chosen) + 1))}" if chosen else ""
     chosen += [f"{expression} AS {name}" for name, expression in counts.items()]
-    return f"SELECT {', '.join(chosen)} FROM {domain.source} {' '.join(joins)} WHERE {domain.where}{grouped}"
+    source = domain.source
+    if shares and domain.half:
+        # As they stand in the index of halves: units are then merged to them, and neither side is sorted or hashed.
+        source = f"(SELECT i.* FROM {source} ORDER BY i.id OFFSET 0) i"
+    return f"SELECT {', '.join(chosen)} FROM {source} {' '.join(joins)} WHERE {domain.where}{grouped}"
 
 
 def _each(domain: Domain, by: tuple[Grouping, ...]) -> tuple[list[str], str]:
