@@ -83,7 +83,7 @@ class Domain:
         if not self.since:
             only.append(counted("t", KNOWN, whole_tree=self.whole_tree, sides=then(_AT)))
         same = hidden("t", SEALED) if self.masked and self.masked_then else "true"
-        return f"{registered(_AT, only=_all(only), same=same)} i"
+        return f"{registered(_AT, only=_all(only), same=same, fenced=not (self.whole_tree or self.since))} i"
 
     @property
     def where(self) -> str:
