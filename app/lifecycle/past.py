@@ -86,24 +86,26 @@ _OF_ROW: Final = (
 )
 
 
-def registered(at: str, *, only: str = "true", same: str = "true") -> str:
+def registered(at: str, *, only: str = "true", same: str = "true", fenced: bool = False) -> str:
     """As `known`, for what had been registered by then, which nothing takes back and which is never deleted.
 
     An item that was not written since is its own row; of the others the version in force is looked up. So the cost is
     that of the items there were and of what has happened to them since, not of all that ever happened.
-    `only` is a condition on today's `item t`, and `same` a further one on those that are their own row.
+    `only` is a condition on today's `item t`, and `same` a further one on those that are their own row. `fenced` is for
+    conditions that become joins: they are met before versions are looked up.
     """
-    row = ", ".join(f"t.{name}" for name in _SAME_AS_ROW)
-    version = ", ".join(f"(t.v).{name}" for name in _SAME_AS_ROW)
-    # A row looked up as one value: a join would be planned as a scan of all versions, or not be shared by workers.
+    here = f"t.updated_at <= {at}"
+    shown = ", ".join(f"CASE WHEN {here} THEN t.{name} ELSE v.{name} END AS {name}" for name in _SAME_AS_ROW)
+    begun = ", ".join(f"o.{name}" for name in (*_SAME_AS_ROW, "valid_from"))
+    items, kept = "item t", f"t.registered_at <= {at} AND {only} AND (NOT {here} OR {same})"
+    if fenced:
+        items, kept = f"(SELECT t.* FROM item t WHERE {kept} OFFSET 0) t", "true"  # noqa: S608 - constants
+    # The limit keeps this a lookup for each item, which a plain join is not; of its columns only those asked for are read.
     return f"""(
-  SELECT t.id, {row}, t.updated_at, t.{_OF_ROW}
-  FROM item t WHERE t.registered_at <= {at} AND t.updated_at <= {at} AND {only} AND {same}
-  UNION ALL
-  SELECT t.id, {version}, (t.v).valid_from AS updated_at, t.{_OF_ROW}
-  FROM (SELECT t.*, (SELECT o FROM item_version o WHERE o.item_id = t.id AND o.valid_from <= {at}
-      ORDER BY o.valid_from DESC LIMIT 1) AS v
-    FROM item t WHERE t.registered_at <= {at} AND t.updated_at > {at} AND {only} OFFSET 0) t
+  SELECT t.id, {shown}, CASE WHEN {here} THEN t.updated_at ELSE v.valid_from END AS updated_at, t.{_OF_ROW}
+  FROM {items} LEFT JOIN LATERAL (SELECT {begun} FROM item_version o WHERE NOT {here} AND o.item_id = t.id
+      AND o.valid_from <= {at} ORDER BY o.valid_from DESC LIMIT 1) v ON true
+  WHERE {kept}
 )"""  # noqa: S608 - constants
 
 

@@ -21,6 +21,7 @@ from app.lifecycle.states import OPEN, State
 from app.metrics.definitions import Grain, Metric, Part
 from app.metrics.grouping import Grouping
 from app.metrics.sets import BEIJING, Terms, closed, due_base
+from app.tables.base import HALF
 
 KNOWN: Final = Known("@reading@::uuid[]", "@offices@::uuid[]", "@desks@::uuid[]", "@persons@::uuid[]", "@person@::uuid")
 SEALED: Final = Sealed("@roles@::text[]", "@units@::uuid[]", "@persons@::uuid[]", "@unsealed@::bool")
@@ -28,8 +29,7 @@ TERMS: Final = Terms("@day@::date", "@period@::date[]")
 _AT: Final = "@at@::timestamptz"
 _SINCE: Final = "@since@::timestamptz"
 _PARAMETER: Final = re.compile(r"@(\w+)@")
-# As a question of yes or no, so that PostgreSQL expects a half of the rows and not one in two hundred.
-_HALF: Final = "(uuid_hash({}) < 0) = (@half@::int = 1)"
+_HALF: Final = f"{HALF} = (@half@::int = 1)"
 MOST_CELLS: Final = 5000
 
 
@@ -83,13 +83,14 @@ class Domain:
         if not self.since:
             only.append(counted("t", KNOWN, whole_tree=self.whole_tree, sides=then(_AT)))
         same = hidden("t", SEALED) if self.masked and self.masked_then else "true"
-        return f"{registered(_AT, only=_all(only), same=same)} i"
+        return f"{registered(_AT, only=_all(only), same=same, fenced=not (self.whole_tree or self.since))} i"
 
     @property
     def where(self) -> str:
         sides = then(_AT) if self.past else NOW
         conditions = filters_then(TERMS.day, _AT, SEALED) if self.past else filters_now(TERMS.day, SEALED)
-        parts = ["i.registered_at IS NOT NULL"]
+        # What a past looks up had been registered by then: asked again, it would be read from every version.
+        parts = [] if self.past else ["i.registered_at IS NOT NULL"]
         if self.since or self.tested:
             parts.append(counted_one("i", KNOWN, whole_tree=self.whole_tree, sides=sides))
         elif not self.past:
@@ -105,13 +106,13 @@ class Domain:
 
     @property
     def shares(self) -> str:
-        """The units that work on each item."""
+        """The units that work on each item: found for all at once, but for those where there are few."""
         table, when = ("item_unit_span", then(_AT).when.format("s")) if self.past else ("item_unit", "")
+        where = f"FROM {table} s WHERE s.part <> 'source'{when}"
+        if self.since:
+            return f"CROSS JOIN LATERAL (SELECT DISTINCT s.unit_id {where} AND s.item_id = i.id) share"
         half = f" AND {_HALF.format('s.item_id')}" * self.half
-        return (
-            f"JOIN (SELECT DISTINCT s.item_id, s.unit_id FROM {table} s WHERE s.part <> 'source'{when}{half}) share"
-            " ON share.item_id = i.id"
-        )
+        return f"JOIN (SELECT DISTINCT s.item_id, s.unit_id {where}{half}) share ON share.item_id = i.id"
 
 
 LIGHT: Final = light_sql(TERMS.day, GREY_BY_STATE)
@@ -150,7 +151,11 @@ def _by_key(
     chosen = [f"{key} AS k{place}" for place, key in enumerate(keys)] + [f"{value} AS value"] * bool(value)
     grouped = f" GROUP BY {', '.join(str(place) for place in range(1, len(chosen) + 1))}" if chosen else ""
     chosen += [f"{expression} AS {name}" for name, expression in counts.items()]
-    return f"SELECT {', '.join(chosen)} FROM {domain.source} {' '.join(joins)} WHERE {domain.where}{grouped}"
+    source = domain.source
+    if shares and domain.half:
+        # As they stand in the index of halves: units are then merged to them, and neither side is sorted or hashed.
+        source = f"(SELECT i.* FROM {source} ORDER BY i.id OFFSET 0) i"
+    return f"SELECT {', '.join(chosen)} FROM {source} {' '.join(joins)} WHERE {domain.where}{grouped}"
 
 
 def _each(domain: Domain, by: tuple[Grouping, ...]) -> tuple[list[str], str]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Integer, PrimaryKeyConstraint, String, Uuid
 from sqlmodel import Field, SQLModel
 
-from app.tables.base import day, instant, integer, line, uuid_, uuids
+from app.tables.base import day, half_of, instant, integer, line, uuid_, uuids
 from app.tables.item import FAR
 
 FILLFACTOR = {"postgresql_with": {"fillfactor": "90"}}
@@ -120,6 +120,14 @@ class ItemUnitSpan(SQLModel, table=True):
     __table_args__ = (
         PrimaryKeyConstraint("unit_id", "item_id", "part", "valid_from", postgresql_include=["valid_to"]),
         Index("ix_item_unit_span_item_id", "item_id"),
+        Index(
+            "ix_item_unit_span_working",
+            half_of("item_id"),
+            "item_id",
+            "unit_id",
+            postgresql_include=["valid_from", "valid_to"],
+            postgresql_where="part <> 'source'",
+        ),
         FILLFACTOR,
     )
     unit_id: UUID = Field(sa_column=_key(Uuid))

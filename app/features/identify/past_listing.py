@@ -137,7 +137,7 @@ def _along_items(column: str, where: str, order: str, states: str) -> str:
 
 def _maybe(states: str) -> str:
     """Whether today's `item w` may have been in one of these open `states`: it still is, or it was written since."""
-    return f"w.registered_at <= {_AT} AND (w.updated_at > {_AT} OR w.state = ANY({states}::text[]))"
+    return f"{_BY_THEN} AND (w.updated_at > {_AT} OR w.state = ANY({states}::text[]))"
 
 
 _GATHERED: Final = {
@@ -162,7 +162,7 @@ def _walked(filters: tuple[str, ...], sort: str, keyset: str, asked: Asked) -> F
     walk, kind, none = WALKS[sort], SORTS[sort].kind, SORTS[sort].literal
     states = f"${_FIRST + filters.index('state')}" if "state" in filters else ""
     if asked is not Asked.ANY and sort == "registered_at":
-        walk = replace(walk, column="registered_at", only=_maybe(states))
+        walk = replace(walk, only=_maybe(states))
     direction, sign = ("ASC", ">") if "asc" in keyset else ("DESC", "<")
     onward, last = keyset.endswith("+"), _FIRST + len(filters)
     if keyset.startswith("tail"):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import chain
 from typing import Any, Final
 
 from app.access.permissions import Role
@@ -98,18 +99,20 @@ async def sums_then(  # noqa: PLR0913 - what is counted, and how
 ) -> Sums:
     """What a settled moment came to: the same on two connections, so that half of the items are counted on each.
 
-    At once, because PostgreSQL looks one item after another up in one process; `paced` leaves the other core to others.
+    At once, because PostgreSQL looks one item after another up in one process; `paced` counts one half after the other, on one
+    connection, and leaves the other core to others.
     """
-    domain = replace(domain, past=True, half=not paced)
+    domain = replace(domain, past=True, half=True)
 
-    async def one(half: int) -> Sums:
+    async def counted(*halves: int) -> list[Sums]:
         async with db.snapshot() as reader:
             await reader.fetchval(ALONE)
-            return await count(reader, Part(domain, at, day, half=half))
+            return [await count(reader, Part(domain, at, day, half=half)) for half in halves]
 
+    turns = [counted(*HALVES)] if paced else map(counted, HALVES)
     sums = Sums()
     async with fresh.dear:
-        for found in await asyncio.gather(*map(one, HALVES[:1] if paced else HALVES)):
+        for found in chain.from_iterable(await asyncio.gather(*turns)):
             sums.take(found, 1)
     return sums
 

@@ -106,7 +106,7 @@ async def test_open_states_are_looked_for_among_items_that_may_have_been_in_them
     page = page_of(await plan_of(past_book, caller, sort, "asc", [["planning"]], asked))
     limit = next(node for node in nodes(page) if node["Node Type"] == "Limit")
     found = {node["Index Name"]: node for node in path(limit) if "Index Name" in node}
-    assert found["ix_item_counted"]["Node Type"] == "Index Only Scan"
+    assert found["ix_item_registered"]["Node Type"] == "Index Only Scan"
     versions = [node for name, node in found.items() if name.startswith(("ix_item_version", "pk_item_version"))]
     assert versions
     assert all("item_id = " in node["Index Cond"] for node in versions)

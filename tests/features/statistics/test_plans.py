@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -22,7 +23,9 @@ from app.metrics.statement import Domain, bind, cells_sql
 from tests.support.database import Clone
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
-ASKED = {"at": AT, "day": AT.date(), "period": [date(2026, 1, 1), date(2026, 3, 31)]}
+THEN = Domain((), whole_tree=True, past=True)
+HALF = replace(THEN, half=True)
+ASKED = {"at": AT, "since": AT, "half": 1, "day": AT.date(), "period": [date(2026, 1, 1), date(2026, 3, 31)]}
 # Of so few rows the planner would read the whole table; it is asked what it looks up where there are many.
 LOOKED_UP = "SET enable_seqscan = off; SET enable_bitmapscan = off"
 
@@ -33,9 +36,9 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(inner)
 
 
-async def plan_of(database: Clone, metric: str, *by: By) -> list[dict[str, Any]]:
+async def plan_of(database: Clone, metric: str, *by: By, domain: Domain = THEN) -> list[dict[str, Any]]:
     groupings = tuple(GROUPINGS[key] for key in by)
-    sql, args = bind(cells_sql(Domain((), whole_tree=True, past=True), (BY_CODE[metric],), groupings), ASKED)
+    sql, args = bind(cells_sql(domain, (BY_CODE[metric],), groupings), ASKED)
     connection = await asyncpg.connect(database.superuser_url)
     try:
         await connection.execute(LOOKED_UP)
@@ -76,6 +79,34 @@ async def test_what_is_asked_of_an_item_twice_is_looked_up_once(
     found = await plan_of(database, metric)
     counted = {table: [node for node in found if node.get("Relation Name") == table] for table in looks}
     assert {table: len(nodes_) for table, nodes_ in counted.items()} == looks
+
+
+@pytest.mark.parametrize("metric", ["due_base", "closed", "closure_rate"])
+async def test_what_states_alone_decide_is_counted_without_a_look_at_any_version(database: Clone, metric: str) -> None:
+    found = await plan_of(database, metric, domain=HALF)
+    assert ways(found, "item_version") == {"Index Only Scan"}
+
+
+@pytest.mark.parametrize("by", [(), (By.UNIT,), (By.SOURCE_TYPE, By.CATEGORY)])
+async def test_each_half_and_the_units_at_work_on_it_are_read_in_the_order_of_ids(
+    database: Clone, by: tuple[By, ...]
+) -> None:
+    found = await plan_of(database, "closure_rate_shared", *by, domain=HALF)
+    read = {node["Index Name"]: node for node in found if node.get("Relation Name") in {"item", "item_unit_span"}}
+    assert set(read) == {"ix_item_counted", "ix_item_unit_span_working"}
+    for node in read.values():
+        assert node["Node Type"] == "Index Only Scan"
+        assert "uuid_hash" in node["Index Cond"]
+    merged = next(node for node in found if "Join" in node["Node Type"] or node["Node Type"] == "Nested Loop")
+    assert merged["Node Type"] == "Merge Join"
+    assert not [node for node in nodes(merged) if "Sort" in node["Node Type"]]
+
+
+async def test_of_what_was_written_since_the_units_are_found_item_by_item(database: Clone) -> None:
+    """A watched figure of shares read the units of all items with each answer, a second of it at a million."""
+    found = await plan_of(database, "closure_rate_shared", By.UNIT, domain=replace(THEN, since=True, masked_then=True))
+    spans = [node for node in found if node.get("Relation Name") == "item_unit_span"]
+    assert ["item_id = " in node["Index Cond"] for node in spans] == [True]
 
 
 @pytest.mark.parametrize(
