@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261127_1700"
-down_revision = "20261127_1600"
+down_revision = "20261127_1650"
 branch_labels = None
 depends_on = None
 
