@@ -283,17 +283,23 @@ def months_sql(domain: Domain) -> str:
     return f"{once}{registered} UNION ALL {closed_now} UNION ALL {closed_before} UNION ALL {reopened}"
 
 
+_OF_OUTCOMES: Final = "o.item_id, o.kind, o.amount_fen, o.quantity"
+
+
 @lru_cache(maxsize=256)
 def outcomes_sql(domain: Domain) -> str:
     """What rectification has yielded, by kind: rows, sums, and the items they belong to."""
-    gone = " UNION ALL SELECT item_id, kind, amount_fen, quantity, created_at FROM outcome_gone WHERE gone_at > @at@::timestamptz"
-    rows = f"(SELECT item_id, kind, amount_fen, quantity, created_at FROM outcome{gone if domain.past else ''})"
-    then_known = f" AND o.created_at <= {_AT}" if domain.past else ""
+    seen = f"SELECT i.id FROM {domain.source} WHERE {domain.where} AND {due_base(TERMS)}"
+    joined = f"SELECT {_OF_OUTCOMES} FROM seen JOIN {{}} o ON o.item_id = seen.id"
+    rows = joined.format("outcome")
+    if domain.past:
+        # Joined one by one: the two together would be read whole for each of few items.
+        known = f" WHERE o.created_at <= {_AT}"
+        rows = f"{rows}{known} UNION ALL {joined.format('outcome_gone')}{known} AND o.gone_at > {_AT}"
     return (
-        f"SELECT o.kind, count(*) AS outcomes, coalesce(sum(o.amount_fen), 0)::bigint AS amount_fen,"
-        f" coalesce(sum(o.quantity), 0)::bigint AS quantity, count(DISTINCT i.id) AS items"
-        f" FROM {domain.source} JOIN {rows} o ON o.item_id = i.id"
-        f" WHERE {domain.where} AND {due_base(TERMS)}{then_known} GROUP BY 1"
+        f"WITH seen AS MATERIALIZED ({seen})"
+        f" SELECT o.kind, count(*) AS outcomes, coalesce(sum(o.amount_fen), 0)::bigint AS amount_fen,"
+        f" coalesce(sum(o.quantity), 0)::bigint AS quantity, count(DISTINCT o.item_id) AS items FROM ({rows}) o GROUP BY 1"
     )
 
 
