@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from math import sqrt
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -111,13 +112,14 @@ class Query:
     after: tuple[Any, UUID] | None
     total: bool
 
-    def finding(self) -> tuple[str, list[Any]] | None:
-        """The statement that names the filter to ask first, and its own arguments."""
+    def finding(self, share: float) -> tuple[str, list[Any]] | None:
+        """The statement that names the filter to ask first, and its own arguments, for whoever sees a `share` of all."""
         names = tuple(name for name in FINDERS if name in self.filters)
         if not names:
             return None
         given = dict(zip(self.filters, self.values, strict=True))
-        return first_sql(names), [given["q_exact" if name == "q" else name] for name in names]
+        values = [given["q_exact" if name == "q" else name] for name in names]
+        return first_sql(names), [*values, *(borders(share) if "q" in names else ())]
 
     def way(self, shape: Shape, first: str) -> Way:
         if shape is Shape.FEW:
@@ -131,12 +133,19 @@ _WORTH_READING: Final = 8
 """Times the root of the number of items: so much costs as much to read as a walk does that meets one of it so seldom."""
 _ELSEWHERE: Final = 4
 """Times more for units and people, who may be others than the caller's own: a walk to what both concern can be long."""
-_SELDOM, _SELDOM_FOR_SOME = 1.5, 6
-"""As `_WORTH_READING`, for words: whoever sees a part passes items that say them and are others'."""
 BESIDE: Final = "q beside"
-_BESIDE, _BESIDE_FOR_SOME = 16, 32
-"""The same for words that are found first and looked for along the walk: finding costs a quarter of reading, and looking for
-them along the way a tenth of a look into each text."""
+
+
+def borders(share: float) -> tuple[float, float]:
+    """Up to how many roots of the number of items words may be said to be asked first, and to be found beside the walk.
+
+    Where n of all N say them, n items cost 8 µs each to read and 4 to find; to fifty of them that are the caller's a walk passes
+    50 N / (n share) rows in 0.18 µs each. So both ways cost the same where n is 1.5 √(N / share). A look into each text on the
+    way takes 5 µs, and is the cheapest beyond about the same n for everybody.
+    """
+    return min(20, 1.5 / sqrt(share)), 10 if share == 1 else 16
+
+
 _PAGES: Final = 256
 """Pages of texts, some two thousand items and always the same ones, by which is judged how often words are said. Counting
 what says frequent words costs fifty times as much wherever it stops: the index has all of them before it gives the first."""
@@ -144,13 +153,19 @@ what says frequent words costs fifty times as much wherever it stops: the index 
 
 @lru_cache(maxsize=512)
 def first_sql(names: tuple[str, ...]) -> str:
-    """Which of these filters keeps little, or BESIDE, or nothing; parameters: those of CALLER_CTE, then their values."""
+    """Which of these filters keeps little, or BESIDE, or nothing; parameters: those of CALLER_CTE, then their values.
+
+    Behind these the two `borders`, if words are among them.
+    """
     values = {name: f"${place}" for place, name in enumerate(names, OWN)}
-    little = " ".join(f"WHEN {_keeps_little(name, value)} THEN '{name}'" for name, value in values.items())
+    seldom, beside = (_SAID_UP_TO.format(f"${OWN + len(names) + place}::float8") for place in range(2))
+    little = " ".join(
+        f"WHEN {seldom if name == 'q' else _keeps_little(name, value)} THEN '{name}'" for name, value in values.items()
+    )
     often, otherwise = "", "''"
     if "q" in names:
         often = f", often AS MATERIALIZED ({_OFTEN.format(WORDS.format(values['q']))})"
-        otherwise = f"CASE WHEN {_said_up_to(_BESIDE, _BESIDE_FOR_SOME)} THEN '{BESIDE}' ELSE '' END"
+        otherwise = f"CASE WHEN {beside} THEN '{BESIDE}' ELSE '' END"
     return f"""{CALLER_CTE}, enough AS MATERIALIZED (
   SELECT ({_WORTH_READING} * sqrt(greatest(reltuples, 1)))::bigint AS items,
     greatest(pg_relation_size('item_search') / current_setting('block_size')::float8 / {_PAGES}, 1) AS share
@@ -164,13 +179,10 @@ _OFTEN: Final = """SELECT count(*) FILTER (WHERE {}) / sqrt(greatest(count(*), 1
 """How often words are said, in roots of the number of items; no row where nothing is written yet."""
 
 
-def _said_up_to(whole: float, some: float) -> str:
-    return f"coalesce((SELECT times FROM often), 0) <= CASE WHEN actor.whole_tree THEN {whole} ELSE {some} END"
+_SAID_UP_TO: Final = "coalesce((SELECT times FROM often), 0) <= {}"
 
 
 def _keeps_little(name: str, value: str) -> str:
-    if name == "q":
-        return _said_up_to(_SELDOM, _SELDOM_FOR_SOME)
     most = "items" if name == "waiting_for" else f"{_ELSEWHERE} * items"
     return f"(SELECT count(*) FROM ({FINDERS[name].format(value)} LIMIT (SELECT {most} + 1 FROM enough)) c) <= {most}"
 

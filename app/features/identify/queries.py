@@ -16,7 +16,7 @@ from app.access.authenticate import authenticate
 from app.access.guarding import require
 from app.access.memory import Caller, Memory
 from app.access.permissions import Permission
-from app.access.reach import reach_of
+from app.access.reach import Reach, reach_of
 from app.core import clock
 from app.core.asof import AS_OF, AsOf, require_settled
 from app.core.db import Database, Reader
@@ -144,7 +144,8 @@ async def _refuse_only_now(request: Request, db: Database, query: ItemQuery) -> 
 
 
 async def _now(db: Database, wanted: Query, caller: Caller) -> _Found:
-    reach, first = await reach_of(db, caller), await _asked_first(db, wanted, caller)
+    reach = await reach_of(db, caller)
+    first = None if reach is None else await _asked_first(db, wanted, caller, reach)
     if reach is None or first is None:
         return None
     way, given = wanted.way(reach.shape, first), (*caller.args, *reach.args)
@@ -170,9 +171,9 @@ async def _with_movers(db: Database, caller: Caller, body: bytes, row: Any) -> _
     return b"".join([*told, last]), row
 
 
-async def _asked_first(db: Database, wanted: Query, caller: Caller) -> str | None:
+async def _asked_first(db: Database, wanted: Query, caller: Caller, reach: Reach) -> str | None:
     """A filter that keeps little; this costs a statement of its own, and is asked for filters that could alone."""
-    finding = wanted.finding()
+    finding = wanted.finding(reach.share)
     if finding is None:
         return ""
     row = await db.fetchrow(finding[0], *caller.args, *finding[1])

@@ -25,7 +25,7 @@ from app.core.db import Tx
 from app.core.ids import uuid7
 from app.core.text import fold
 from app.core.workdays import Calendar
-from app.features.identify.listing import BESIDE, Query, Way, arguments, first_sql, page_sql
+from app.features.identify.listing import BESIDE, Query, Way, arguments, borders, first_sql, page_sql
 from app.lifecycle.create import Draft, insert_items
 from app.lifecycle.derived import item_units
 from app.lifecycle.filter_query import ItemFilters, chosen
@@ -239,17 +239,35 @@ async def test_words_asked_first_and_words_tested_on_the_way_find_the_same_items
 
 
 async def test_how_often_words_are_said_is_judged_by_texts_and_not_by_finding_them_all(book: Book) -> None:
-    everywhere, often, somewhere, nowhere = "%", "%单位%", "%泵站%", "%没有人说%"
+    everywhere, somewhere, nowhere = "%", "%泵站%", "%没有人说%"
     sql = first_sql(("q",))
-    for caller, words, first in (
-        ("whole tree", everywhere, ""), ("whole tree", often, BESIDE), ("whole tree", somewhere, BESIDE),
-        ("whole tree", nowhere, "q"), ("one unit", often, BESIDE), ("one unit", somewhere, "q"),
+    known = await caller_of(book.app, book.caller("whole tree").account_id)
+    seldom, often = borders(1)
+    for words, up_to, first in (
+        (everywhere, (seldom, often), ""), (somewhere, (seldom, often), BESIDE), (nowhere, (seldom, often), "q"),
+        (somewhere, (20.0, 20.0), "q"), (somewhere, (0.0, 0.0), ""), (nowhere, (0.0, 0.0), "q"),
     ):  # fmt: skip
-        known = await caller_of(book.app, book.caller(caller).account_id)
-        assert await book.app.state.db.fetchval(sql, *known.args, words) == first, (caller, words)
-    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *known.args, everywhere)
+        assert await book.app.state.db.fetchval(sql, *known.args, words, *up_to) == first, (words, up_to)
+    found = await book.app.state.db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *known.args, everywhere, 1.0, 1.0)
     plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
     assert [node["Node Type"] for node in nodes(plan) if node.get("Relation Name") == "item_search"] == ["Sample Scan"]
+
+
+def test_the_less_a_caller_sees_the_more_often_words_may_be_said_to_be_asked_first() -> None:
+    shares = [1, 0.3, 0.1, 0.05, 0.01, 0.003]
+    first = [borders(share)[0] for share in shares]
+    assert first == sorted(first)
+    assert first[0] == 1.5
+    assert first[-1] == 20
+    assert all(seldom < beside for seldom, beside in map(borders, shares[:-2]))
+
+
+async def test_about_how_much_a_caller_sees_is_judged_by_the_units_of_items(book: Book) -> None:
+    for caller in ("whole tree", "30 units", "one unit"):
+        reach = await reach_of(book.app.state.db, await caller_of(book.app, book.caller(caller).account_id))
+        assert reach is not None
+        seen = len([row for row in book.rows if book.sees(caller, row)]) / len(book.rows)
+        assert seen / 2 < reach.share < 2 * seen, (caller, seen)
 
 
 async def test_who_no_longer_reads_the_whole_tree_is_not_shown_it_once_more(fresh_app: FastAPI) -> None:
