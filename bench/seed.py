@@ -79,11 +79,12 @@ _PAST: Final = (
       ON led.item_id = u.item_id""",
     """INSERT INTO item_person_span SELECT p.person_id, p.item_id, i.created_at, 'infinity'
     FROM item_person p JOIN item i ON i.id = p.item_id""",
-    # All into the same item: which one, nothing measured asks.
+    # Each into another item: were it the same, PostgreSQL would expect the origins of any item to be all there are.
     """INSERT INTO item_origin (item_id, id, from_item_id, source_type, document, document_no, quote, source_unit_id, created_at)
     SELECT t.id, gen_random_uuid(), i.id, i.source_type, i.source_document, i.source_document_no, i.source_quote,
       i.source_unit_id, i.updated_at
-    FROM item i CROSS JOIN (SELECT id FROM item WHERE state <> 'merged' ORDER BY id LIMIT 1) t WHERE i.state = 'merged'""",
+    FROM (SELECT *, row_number() OVER (ORDER BY id) AS place FROM item WHERE state = 'merged') i
+    JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM item WHERE state <> 'merged') t USING (place)""",
 )
 """What is kept of the past: all of it for items of one version; who was concerned, for those of many."""
 
