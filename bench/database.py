@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from app.core import embedded_postgres, migrate
 
-TUNING = {"shared_buffers": "2GB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+TUNING = {"shared_buffers": "4GB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
 
 
 @contextmanager
