@@ -13,8 +13,8 @@ from bench.others.ground import CHANGES, COUNTED_LIST, LIST, PAGE, READ, WRITE
 
 P99: Final = 60
 FIGURES: Final[Mapping[str, tuple[str, float | None]]] = {
-    WRITE: ("change of state with its history", 10),
-    READ: (f"item with its history of {CHANGES}", 25),
+    WRITE: ("change of state with its history", 3),
+    READ: (f"item with its history of {CHANGES}", 13),
     LIST: (f"page of {PAGE} by state, by due date", 15),
     COUNTED_LIST: ("the same with the total, which theirs always count", None),
 }

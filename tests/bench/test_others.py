@@ -87,7 +87,7 @@ def test_the_better_of_the_others_is_what_counts_and_a_slow_tail_misses() -> Non
     assert (write.ratio, write.met, page.met) == (27.5, "met", "met")
     assert (read.ratio, read.met) == (25, "MISSED")
     assert (counted.ratio, counted.met) == (27.5, "")
-    (write, *_) = lines(ours, {"fast": {**fast, WRITE: [_result(12, 900)] * 3}})
+    (write, *_) = lines(ours, {"fast": {**fast, WRITE: [_result(40, 900)] * 3}})
     assert write.met == "MISSED"
 
 
