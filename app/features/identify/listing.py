@@ -121,9 +121,11 @@ class Query:
         values = [given["q_exact" if name == "q" else name] for name in names]
         return first_sql(names), [*values, *(borders(share) if "q" in names else ())]
 
-    def way(self, shape: Shape, first: str) -> Way:
+    def way(self, shape: Shape, first: str, share: float = 1) -> Way:
         if shape is Shape.FEW:
             return Way(shape)
+        if first == "q" and share <= _GATHERED_UP_TO:
+            return Way(shape, first=GATHERED)
         states = len(self.values[self.filters.index(_STATE)]) if _STATE in self.filters else 0
         apart = first in {"", BESIDE} and self.sort in _BY_STATE and states <= _APART
         return Way(shape, states if apart else 0, first)
@@ -134,16 +136,21 @@ _WORTH_READING: Final = 8
 _ELSEWHERE: Final = 4
 """Times more for units and people, who may be others than the caller's own: a walk to what both concern can be long."""
 BESIDE: Final = "q beside"
+GATHERED: Final = "q gathered"
+"""Words asked first by whoever sees little: what is not seen is left out before an item is read, most of which are others'."""
+_GATHERED_UP_TO: Final = 0.1
 
 
 def borders(share: float) -> tuple[float, float]:
     """Up to how many roots of the number of items words may be said to be asked first, and to be found beside the walk.
 
     Where n of all N say them, n items cost 8 µs each to read and 4 to find; to fifty of them that are the caller's a walk passes
-    50 N / (n share) rows in 0.18 µs each. So both ways cost the same where n is 1.5 √(N / share). A look into each text on the
+    50 N / (n share) rows in 0.18 µs each. So both ways cost the same where n is 1.5 √(N / share), or, where
+    all that is seen is gathered before (0.45 µs each) and nothing else is read, 0.02 √N / share². A look into each text on the
     way takes 5 µs, and is the cheapest beyond about the same n for everybody.
     """
-    return min(20, 1.5 / sqrt(share)), 10 if share == 1 else 16
+    gathered = 0.02 / share**2 if share <= _GATHERED_UP_TO else 0
+    return min(20, max(1.5 / sqrt(share), gathered)), 10 if share == 1 else 16
 
 
 _PAGES: Final = 256
@@ -277,7 +284,7 @@ def _tested(way: Way, filters: tuple[str, ...]) -> str:
     where = [_VISIBLE[way.shape]]
     where += [condition(FILTERS, name, _DAY).format(_parameter(filters, name)) for name in filters if name not in done]
     words = ""
-    if "q" in filters and way.first not in {"q", BESIDE}:
+    if "q" in filters and way.first not in {"q", BESIDE, GATHERED}:
         said = WORDS.format(_parameter(filters, "q_exact"))
         words = f"CROSS JOIN LATERAL (SELECT FROM item_search s WHERE s.item_id = w.id AND {said} OFFSET 0) s "
     return f"{words}CROSS JOIN LATERAL (SELECT i.* FROM item i WHERE i.id = w.id AND {' AND '.join(where)} OFFSET 0) i"
@@ -292,6 +299,9 @@ def _walked(way: Way, filters: tuple[str, ...], sort: str, keyset: str) -> str:
     if way.first == BESIDE:
         # Not as a join, which would be planned without a walk: each row is looked for in a table of hashes, made once.
         where.append("(w.id IN (SELECT item_id FROM said)) IS TRUE")
+    elif way.first == GATHERED:
+        seen = f"SELECT s.item_id FROM ({_finder('q', filters)} OFFSET 0) s WHERE {_SEEN_AMONG.format('s.item_id')}"
+        where.append(f"w.id = ANY(ARRAY({seen}))")
     elif way.first:
         where.append(f"w.id = ANY(ARRAY({_finder(way.first, filters)}))")
     if keyset.endswith("+"):

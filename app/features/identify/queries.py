@@ -148,7 +148,7 @@ async def _now(db: Database, wanted: Query, caller: Caller) -> _Found:
     first = None if reach is None else await _asked_first(db, wanted, caller, reach)
     if reach is None or first is None:
         return None
-    way, given = wanted.way(reach.shape, first), (*caller.args, *reach.args)
+    way, given = wanted.way(reach.shape, first, reach.share), (*caller.args, *reach.args)
     sql = page_sql(way, wanted.filters, wanted.sort, keyset_of(wanted), total=wanted.total)
     row = await db.fetchrow(sql, *given, *arguments(wanted, wanted.limit))
 

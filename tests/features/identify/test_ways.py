@@ -25,7 +25,7 @@ from app.core.db import Tx
 from app.core.ids import uuid7
 from app.core.text import fold
 from app.core.workdays import Calendar
-from app.features.identify.listing import BESIDE, Query, Way, arguments, borders, first_sql, page_sql
+from app.features.identify.listing import BESIDE, GATHERED, Query, Way, arguments, borders, first_sql, page_sql
 from app.lifecycle.create import Draft, insert_items
 from app.lifecycle.derived import item_units
 from app.lifecycle.filter_query import ItemFilters, chosen
@@ -228,7 +228,8 @@ async def test_words_asked_first_and_words_tested_on_the_way_find_the_same_items
         named = chosen(ItemFilters.model_validate({name: value for name, value in asked.items() if name != "sort"}))
         filters, values = zip(*named, strict=True)
         wanted = Query(filters, values, asked["sort"], descending=False, limit=ITEMS, after=None, total=True)
-        for shape, first in product((Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.WALK), ("", "q", BESIDE)):
+        shapes = (Shape.WHOLE,) if actor.whole_tree else (Shape.FEW, Shape.WALK)
+        for shape, first in product(shapes, ("", "q", BESIDE) if actor.whole_tree else ("", "q", BESIDE, GATHERED)):
             sql = page_sql(wanted.way(shape, first), wanted.filters, wanted.sort, "asc", total=True)
             row = await fresh_app.state.db.fetchrow(
                 sql, *await walker(fresh_app, who.account_id), *arguments(wanted, ITEMS)
@@ -260,6 +261,12 @@ def test_the_less_a_caller_sees_the_more_often_words_may_be_said_to_be_asked_fir
     assert first[0] == 1.5
     assert first[-1] == 20
     assert all(seldom < beside for seldom, beside in map(borders, shares[:-2]))
+
+
+def test_whoever_sees_little_reads_no_item_of_others_for_words() -> None:
+    wanted = Query(("q", "q_exact"), ("x", "%x%"), "due_on", descending=False, limit=50, after=None, total=False)
+    assert [wanted.way(Shape.WALK, "q", share).first for share in (0.05, 0.5)] == [GATHERED, "q"]
+    assert wanted.way(Shape.WALK, BESIDE, 0.05).first == BESIDE
 
 
 async def test_about_how_much_a_caller_sees_is_judged_by_the_units_of_items(book: Book) -> None:
