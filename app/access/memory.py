@@ -107,10 +107,8 @@ class Memory:
         row = await db.fetchrow(_FIND, *credential)
         actor = actor_from_row(row, DEFAULT_LANGUAGE)
         assert row is not None  # noqa: S101 - actor_from_row has raised
-        if (self.mark, self.day) != (row["mark"], credential.today):
-            self._begin(row["mark"], credential.today)
-        if len(self.callers) >= _CALLERS:
-            self.callers.clear()
+        if (self.mark, self.day) != (row["mark"], credential.today) or len(self.callers) >= _CALLERS:
+            self._begin(row["mark"], credential.today)  # what is kept of callers goes with them
         args = (row["mark"], *_told(actor, credential.today))
         caller = Caller(replace(actor, language=language), row["expires_at"], row["mark"], args, credential, self.kept)
         self.callers[credential, language] = caller

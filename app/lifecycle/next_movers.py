@@ -30,7 +30,7 @@ async def movers_of(db: Database, caller: Caller, keys: Iterable[str]) -> Movers
     """Remembered with the caller's mark; None if that has changed. All that is not known yet is one statement."""
     known: Movers = caller.kept.setdefault(Movers, Movers())
     if len(known) > _MOST:
-        known.clear()
+        known = caller.kept[Movers] = Movers()  # not emptied: others are still waiting for what they lack of it
     missing = {key for key in keys if key not in known}
     if not missing:
         return known

@@ -273,6 +273,33 @@ async def test_a_key_past_its_hour_opens_nothing_though_it_is_remembered(office:
     assert refused.value.code == "invalid_token"
 
 
+async def test_what_is_remembered_has_a_bound_and_goes_together(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.access.memory._CALLERS", 2)
+    memory, db = Memory(), office.here.state.db
+    for credential in office.credentials():
+        assert await reach_of(db, await memory.caller(db, credential, "zh-CN")) is not None
+    assert len(memory.callers) == 1
+    assert len(memory.kept) <= 1
+
+
+async def test_next_movers_forgotten_while_some_are_looked_up_are_not_missed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db, memory = office.here.state.db, Memory()
+    caller = await memory.caller(db, office.credentials()[0], "zh-CN")
+    known, other = f"unit_head {office.unit}", f"leader {office.root}"
+    assert await movers_of(db, caller, (known,)) is not None
+    looking = asyncio.create_task(movers_of(db, caller, (known, other)))
+    await asyncio.sleep(0)
+    monkeypatch.setattr("app.lifecycle.next_movers._MOST", 0)
+    assert await movers_of(db, caller, (f"liaison {office.unit}",)) is not None
+    found = await looking
+    assert found is not None
+    assert {known, other} <= found.keys()
+
+
 async def test_a_read_during_which_access_changes_for_ever_is_told_to_come_back(office: Office) -> None:
     memory, asked = Memory(), 0
 
